@@ -1,0 +1,32 @@
+// Walks a data directory in a fixed order and reports what a failback could need: the same code makes
+// the source's manifest and the target's.
+#pragma once
+
+#include "common/manifest.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace failback {
+
+struct WalkOptions {
+    // Relative paths of directories that hold the server's own logs ("log"): not descended into.
+    std::vector<std::string> log_directories;
+    // true (source): leave out what is never copied: emptied directories' contents, excluded names,
+    // unlogged relations' forks other than _init, temporary relations, private keys, log directories.
+    // false (target): report them all, so that they can be removed; only log directories are left out.
+    bool only_copied = true;
+    bool private_keys = false; // with only_copied: report *.key too
+    // Called between files and often enough in long directories; may throw to stop the walk.
+    std::function<void()> check_interrupts;
+};
+
+// Reports each entry below `root` (an absolute path to a data directory), a directory before its contents.
+// Follows pg_wal and pg_tblspc/* links and no other; other links, sockets, fifos and devices are left out.
+// A file that vanishes while it is looked at is left out. Memory: one directory's names at a time.
+// Throws Error(io_error); whatever `report` throws passes through.
+void walk_data_directory(const std::string &root, const WalkOptions &options,
+                         const std::function<void(FileEntry &&)> &report);
+
+} // namespace failback

@@ -1,0 +1,70 @@
+// Which paths are safe, and what a failback never copies. Pure: no file is touched.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace failback {
+
+// Longest relative path served or accepted, bytes (MAXPGPATH is 1024, and the data directory's own
+// path has to fit too when PostgreSQL opens the file).
+inline constexpr size_t max_path_length = 1023;
+
+// Throws Error(invalid_parameter), with a hint, unless `path` is a relative path inside a data
+// directory: not empty, not absolute, no empty part, no "." or "..", no NUL or control character,
+// not longer than max_path_length.
+void check_relative_path(std::string_view path);
+
+// What a path in a data directory is, by its name alone.
+enum class PathClass {
+    relation_main,     // base/, global/, pg_tblspc/: <number>[.<segment>]
+    relation_fork,     // ..._fsm, ..._vm, ..._init
+    relation_temporary,// t<backend>_<number>..: never copied, removed from the target
+    wal_segment,       // pg_wal/<24 hex digits>
+    wal_history,       // pg_wal/<8 hex digits>.history
+    wal_other,         // anything else below pg_wal (archive_status, .partial, summaries, ...): never copied
+    control_file,      // global/pg_control
+    excluded,          // named in REWIND_FACTS "never copied": contents of pg_dynshmem, pg_notify, ...
+    staging,           // our own: pg_failback.* at the top, in pg_wal or in a tablespace's root
+    configuration,     // settings that belong to each server: see is_configuration()
+    other,             // anything else: SLRUs, maps, PG_VERSION, two-phase files, ...
+};
+
+enum class ForkKind : uint8_t { main = 0, fsm = 1, vm = 2, init = 3 };
+
+// Tablespace, database and number of a relation, as in a RelFileNode / RelFileLocator.
+struct RelationId {
+    uint32_t tablespace = 0; // 1663 pg_default, 1664 pg_global, or the pg_tblspc OID
+    uint32_t database = 0;   // 0 for global
+    uint32_t number = 0;
+    auto operator<=>(const RelationId &) const = default;
+};
+
+struct RelationPath {
+    RelationId relation;
+    ForkKind fork = ForkKind::main;
+    uint32_t segment = 0; // 0 for the first file
+};
+
+PathClass classify_path(std::string_view path);
+
+// Takes apart base/D/N, global/N and pg_tblspc/T/PG_*/D/N, with _fork and .segment; nullopt if it is none.
+std::optional<RelationPath> parse_relation_path(std::string_view path);
+
+// Settings and credentials that each server keeps for itself by default: *.conf at the top or in any
+// directory that is not PostgreSQL's own, *.signal, certificates (*.crt *.pem *.crl) and the like.
+bool is_configuration(std::string_view path);
+
+// Private keys ("*.key"): not served by the source unless a superuser asks, never overwritten.
+bool is_private_key(std::string_view path);
+
+// The directories PostgreSQL itself keeps in a data directory ("base", "global", "pg_wal", ...).
+bool is_cluster_directory(std::string_view first_part);
+
+// Directories whose contents are never copied and are removed from the target (pg_dynshmem, pg_notify,
+// pg_replslot, pg_serial, pg_snapshots, pg_stat_tmp, pg_subtrans); the directory itself must exist.
+bool is_emptied_directory(std::string_view path);
+
+} // namespace failback

@@ -1,0 +1,39 @@
+// Where WAL segments come from: a contract with several kinds behind it (pg_wal, archive, source).
+#pragma once
+
+#include "helper/cluster/timeline_history.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace failback {
+
+// One segment's bytes, mapped or read; valid while the object lives.
+class WalSegment {
+public:
+    virtual ~WalSegment() = default;
+    virtual std::span<const unsigned char> bytes() const = 0; // segment size bytes
+    virtual const std::string &name() const = 0;              // for messages
+};
+
+class SegmentProvider {
+public:
+    virtual ~SegmentProvider() = default;
+    // The segment `segno` as timeline `timeline` wrote it; nullptr if this provider has none. A file of the
+    // wrong size or content is Error(data_corrupted) naming it.
+    virtual std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) = 0;
+    // For messages: "directory \"...\"", "archive (restore_command)".
+    virtual std::string describe() const = 0;
+};
+
+// Segments in a directory such as TARGET/pg_wal; maps them. segment_size in bytes, a power of two from 1 MB to 1 GB.
+std::unique_ptr<SegmentProvider> make_directory_provider(std::string directory, uint32_t segment_size);
+
+// Asks each in turn; the first that has it wins.
+std::unique_ptr<SegmentProvider> make_chained_provider(std::vector<std::unique_ptr<SegmentProvider>> providers);
+
+} // namespace failback
