@@ -5,6 +5,8 @@
 #include "common/manifest.h"
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,11 +24,20 @@ struct WalkOptions {
     std::function<void()> check_interrupts;
 };
 
-// Reports each entry below `root` (an absolute path to a data directory), a directory before its contents.
-// Follows pg_wal and pg_tblspc/* links and no other; other links, sockets, fifos and devices are left out.
-// A file that vanishes while it is looked at is left out. Memory: one directory's names at a time.
-// Throws Error(io_error); whatever `report` throws passes through.
-void walk_data_directory(const std::string &root, const WalkOptions &options,
-                         const std::function<void(FileEntry &&)> &report);
+// Reports each entry below `root` (an absolute path to a data directory) one at a time, a directory before
+// its contents. Pull-style, so that the extension can stream. Follows pg_wal and pg_tblspc/* links and no
+// other; other links, sockets, fifos and devices are left out. A file that vanishes while it is looked at is
+// left out. Memory: the names of the directories on the current path. No descriptor stays open between calls.
+class DirectoryWalk {
+public:
+    DirectoryWalk(std::string root, WalkOptions options);
+    ~DirectoryWalk();
+    // The next entry (without checksum), nullopt at the end. Throws Error(io_error).
+    std::optional<FileEntry> next();
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
 
 } // namespace failback
