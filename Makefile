@@ -1,0 +1,56 @@
+# What a person types:
+#
+#   make                builds the extension and the helper for the PostgreSQL of PG_CONFIG
+#   make install        installs both (as root, where PostgreSQL belongs to root)
+#   make installcheck   unit tests, pg_regress, TAP on whole failbacks; starts its own servers.
+#                       Typed by root it installs what is missing, builds, installs and steps down.
+#   make demo           a split brain and its failback, under two minutes
+#   make bench          pg_failback beside pg_rewind on copies of the same cluster
+#   make check-packages are the needed Debian packages there?
+#   make tidy, walls    static analysis; who includes whom
+#   make clean
+#
+# Variables: PG_CONFIG, SANITIZE=1, PROVE_JOBS (2), TAP_TESTS (t/*.pl), RUNS (bench: 5)
+PG_CONFIG ?= pg_config
+export PG_CONFIG
+
+all:
+	@.ci/packages check
+	$(MAKE) -C extension all
+	$(MAKE) -C helper all
+
+install: all
+	$(MAKE) -C extension install
+	$(MAKE) -C helper install
+
+uninstall:
+	$(MAKE) -C extension uninstall
+	$(MAKE) -C helper uninstall
+
+installcheck:
+	@t/installcheck
+
+unit:
+	$(MAKE) -C helper unit
+
+demo:
+	@bench/demo
+
+bench:
+	@bench/run
+
+check-packages:
+	@.ci/packages $(if $(filter 0,$(shell id -u)),install,check)
+
+tidy:
+	@.ci/tidy
+
+walls:
+	@.ci/walls
+
+clean:
+	-$(MAKE) -C extension clean
+	-$(MAKE) -C helper clean
+	rm -rf build tmp_check
+
+.PHONY: all install uninstall installcheck unit demo bench check-packages tidy walls clean
