@@ -1,0 +1,57 @@
+// The command line, as values. pg_rewind's names, short letters and messages, plus our own options.
+#pragma once
+
+#include "common/payload_compression.h"
+#include "helper/standby/config_policy.h"
+
+#include <string>
+
+namespace failback {
+
+// Of the helper and of the extension it works with (pg_failback.control's default_version).
+inline constexpr const char *failback_version = "1.0";
+
+enum class SyncMethod { fsync, syncfs };
+
+struct Options {
+    std::string program;            // basename of argv[0], for messages
+    std::string target_pgdata;      // -D; never empty, no trailing '/' (as given otherwise)
+    std::string source_pgdata;      // exactly one of these two is not empty
+    std::string source_server;      // libpq connection string
+    std::string config_file;        // --config-file; empty: find it (see target_settings.h)
+    bool restore_target_wal = false;  // -c, or --restore-command
+    std::string restore_command;      // --restore-command; empty with restore_target_wal: the target's setting
+    bool dry_run = false;             // -n
+    bool no_sync = false;             // -N
+    SyncMethod sync_method = SyncMethod::fsync;
+    bool progress = false;            // -P
+    bool write_recovery_conf = false; // -R; source_server is set then
+    bool debug = false;               // --debug, -v: the caller raises the log level
+    bool no_ensure_shutdown = false;  // accepted: this program never starts a server on the target
+    int jobs = 2;                     // -j: connections that fetch, 1 to 64
+    ConfigFiles config_files = ConfigFiles::target; // default source when invoked as pg_rewind
+    CompressionId compression = CompressionId::none;
+    int compression_level = 0;        // within the algorithm's range; its default if not given; 0 for none
+    std::string report;               // --report: file for the JSON report, "-" for stdout, empty for none
+    int timeout_seconds = 60;         // a source silent for so long is given up; 0: wait for ever
+};
+
+enum class CommandAction { run, show_help, show_version };
+
+struct Command {
+    CommandAction action = CommandAction::run;
+    Options options; // complete only for run; `program` is always set
+};
+
+// Takes argv apart. Throws Error(invalid_parameter) with the message to log and, where PostgreSQL's programs
+// print it, the hint 'Try "pg_failback --help" for more information.'; the caller exits with 1. Not thread-safe (getopt).
+Command parse_command_line(int argc, char *const argv[]);
+
+// Text for stdout, ending with a newline.
+std::string help_text(const std::string &program);
+std::string version_text(const std::string &program);
+
+// Throws Error(access_denied) when running as root: files made then could not be read by the server.
+void refuse_root(const std::string &program);
+
+} // namespace failback

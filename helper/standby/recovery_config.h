@@ -1,0 +1,31 @@
+// -R: the content of postgresql.auto.conf that makes the target a standby of the source. Nothing is written here.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+struct pg_conn; // libpq's PGconn
+
+namespace failback {
+
+inline constexpr const char *recovery_config_path = "postgresql.auto.conf";
+inline constexpr const char *standby_signal_path = "standby.signal"; // an empty file
+
+struct RecoverySettings {
+    // Lines "primary_conninfo = '...'" (and primary_slot_name), each ending with a newline.
+    std::string connection_lines;
+    std::string restore_command; // not empty: set it
+};
+
+// What to write for a standby that follows the server at the other end of `connection`, with the options that
+// made this connection (password too, if it was given). slot may be empty. Throws Error(internal) out of memory.
+std::string connection_lines(pg_conn *connection, const std::string &slot);
+
+// `current` (content of the file; may be empty) without the lines that set what `settings` sets, followed by these.
+// primary_slot_name goes with primary_conninfo: a slot is of one server. Everything else, comments too, stays as it was.
+std::string recovery_config(std::string_view current, const RecoverySettings &settings);
+
+// 'it''s \\ so': a value quoted for a configuration file.
+std::string quote_setting(std::string_view value);
+
+} // namespace failback
