@@ -19,14 +19,18 @@ struct WalkOptions {
     // unlogged relations' forks other than _init, temporary relations, private keys, log directories.
     // false (target): report them all, so that they can be removed; only log directories are left out.
     bool only_copied = true;
-    bool private_keys = false; // with only_copied: report *.key too
+    bool private_keys = false; // with only_copied: report private keys too
+    // "PG_15_202209061": the only entry of a tablespace's root that is reported and descended into;
+    // empty: every one is. Other major versions keep theirs beside it.
+    std::string tablespace_directory;
     // Called between files and often enough in long directories; may throw to stop the walk.
     std::function<void()> check_interrupts;
 };
 
 // Reports each entry below `root` (an absolute path to a data directory) one at a time, a directory before
-// its contents. Pull-style, so that the extension can stream. Follows pg_wal and pg_tblspc/* links and no
-// other; other links, sockets, fifos and devices are left out. A file that vanishes while it is looked at is
+// its contents, the entries of one directory in the order of their names' bytes. Pull-style, so that the
+// extension can stream. Follows pg_wal and pg_tblspc/* links and no other; other links, sockets, fifos and
+// devices are left out, and so is a file system's lost+found. A file that vanishes while it is looked at is
 // left out. Memory: the names of the directories on the current path. No descriptor stays open between calls.
 class DirectoryWalk {
 public:

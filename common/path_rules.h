@@ -54,10 +54,16 @@ PathClass classify_path(std::string_view path);
 std::optional<RelationPath> parse_relation_path(std::string_view path);
 
 // Settings and credentials that each server keeps for itself by default: *.conf at the top or in any
-// directory that is not PostgreSQL's own, *.signal, certificates (*.crt *.pem *.crl) and the like.
+// directory that is not PostgreSQL's own, *.signal, certificates (*.crt *.pem *.crl) and the like,
+// private keys, and is_source_copy() names.
 bool is_configuration(std::string_view path);
 
-// Private keys ("*.key"): not served by the source unless a superuser asks, never overwritten.
+// NAME.source where NAME is configuration: another server's settings, laid beside ours by an earlier
+// failback. Not served by a source, so that they do not pile up.
+bool is_source_copy(std::string_view path);
+
+// Private keys ("*.key", "*.key.*", *.p12 and the like): not served by the source unless a superuser
+// asks, never overwritten.
 bool is_private_key(std::string_view path);
 
 // The directories PostgreSQL itself keeps in a data directory ("base", "global", "pg_wal", ...).
