@@ -1,0 +1,104 @@
+#include "helper/cluster/child_process.h"
+
+#include "common/error.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+namespace failback {
+
+namespace {
+
+struct Pipe {
+    FileDescriptor read_end, write_end;
+    Pipe()
+    {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) != 0)
+            throw Error(ErrorCode::io_error, format("could not create pipe: error %d", errno));
+        read_end = FileDescriptor(ends[0]);
+        write_end = FileDescriptor(ends[1]);
+    }
+};
+
+int wait_for(pid_t pid)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+// false at the end of the stream.
+bool read_some(int fd, std::string &into)
+{
+    char buffer[4096];
+    ssize_t got = read(fd, buffer, sizeof buffer);
+    if (got < 0)
+        return errno == EINTR || errno == EAGAIN;
+    into.append(buffer, static_cast<size_t>(got));
+    return got > 0;
+}
+
+} // namespace
+
+ChildProcess::ChildProcess(const std::vector<std::string> &command)
+{
+    Pipe output, error;
+    std::vector<char *> arguments;
+    for (const std::string &argument : command)
+        arguments.push_back(const_cast<char *>(argument.c_str()));
+    arguments.push_back(nullptr);
+
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, output.write_end.get(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, error.write_end.get(), STDERR_FILENO);
+    int failed = posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failed != 0) {
+        pid_ = 0;
+        throw io_error("execute program", command[0], failed);
+    }
+    output_ = std::move(output.read_end);
+    error_ = std::move(error.read_end);
+}
+
+ChildProcess::ChildProcess(ChildProcess &&other) noexcept
+    : pid_(std::exchange(other.pid_, 0)), output_(std::move(other.output_)), error_(std::move(other.error_))
+{
+}
+
+ChildProcess::~ChildProcess()
+{
+    output_.reset();
+    error_.reset();
+    if (pid_ > 0)
+        wait_for(pid_);
+}
+
+ChildOutput ChildProcess::finish()
+{
+    ChildOutput result;
+    // Both at once: a program that fills one pipe while we wait for the other would never end.
+    pollfd streams[2] = {{output_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}};
+    std::string *texts[2] = {&result.standard_output, &result.standard_error};
+    while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+        if (poll(streams, 2, -1) < 0 && errno != EINTR)
+            throw Error(ErrorCode::io_error, format("could not wait for a program's output: error %d", errno));
+        for (int i = 0; i < 2; i++)
+            if (streams[i].fd >= 0 && streams[i].revents != 0 && !read_some(streams[i].fd, *texts[i]))
+                streams[i].fd = -1;
+    }
+    result.exit_status = wait_for(std::exchange(pid_, 0));
+    return result;
+}
+
+} // namespace failback
