@@ -1,0 +1,39 @@
+// Source manifest x target manifest x block map -> plan. Pure: no I/O.
+#pragma once
+
+#include "helper/plan/plan.h"
+#include "helper/wal/block_map.h"
+
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace failback {
+
+enum class ForeignFiles { keep_targets, as_source };
+
+// What decide() is told to do with a configuration file (helper/standby/config_policy.h decides).
+enum class ConfigChoice { keep, write_beside, take_source, remove };
+
+struct DecideInput {
+    const std::vector<FileEntry> *source = nullptr; // ascending by path, checksums of what WAL does not track
+    const std::vector<FileEntry> *target = nullptr; // ascending by path, checksums where the sizes are equal
+    const BlockMap *blocks = nullptr;
+    uint32_t block_size = 8192;                 // bytes
+    uint32_t relation_segment_blocks = 131072;  // blocks per file of a relation
+    std::set<std::string> wal_to_keep;          // names of segments in pg_wal that recovery will read
+    // Files and directories that are none of PostgreSQL's and only the target has: kept or removed.
+    ForeignFiles foreign = ForeignFiles::keep_targets;
+    std::function<ConfigChoice(std::string_view path, bool on_target, bool on_source, bool identical)> config;
+    std::function<std::string(std::string_view path)> source_copy_name;
+};
+
+// Throws Error(wrong_state) for what cannot be reconciled (a file here, a directory there).
+Plan decide(const DecideInput &input);
+
+// Sorts by path, as decide() needs it.
+void sort_manifest(std::vector<FileEntry> &entries);
+
+} // namespace failback

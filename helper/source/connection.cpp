@@ -1,0 +1,179 @@
+#include "helper/source/connection.h"
+
+#include <cerrno>
+#include <cstring>
+#include <poll.h>
+
+namespace failback {
+
+namespace {
+
+ErrorCode code_of_sqlstate(const char *sqlstate)
+{
+    if (sqlstate == nullptr)
+        return ErrorCode::connection_failure;
+    std::string_view state(sqlstate);
+    if (state == "42501")
+        return ErrorCode::access_denied;
+    if (state == "58P01")
+        return ErrorCode::undefined_file;
+    if (state == "XX001")
+        return ErrorCode::data_corrupted;
+    if (state == "55000")
+        return ErrorCode::wrong_state;
+    if (state.starts_with("08") || state.starts_with("57P"))
+        return ErrorCode::connection_failure;
+    return ErrorCode::internal;
+}
+
+std::string field(const PGresult *result, int code)
+{
+    const char *text = PQresultErrorField(result, code);
+    return text != nullptr ? text : "";
+}
+
+std::string trimmed(const char *text)
+{
+    std::string line(text != nullptr ? text : "");
+    while (!line.empty() && (line.back() == '\n' || line.back() == ' '))
+        line.pop_back();
+    return line;
+}
+
+// Our defaults come first and the user's string, expanded from dbname, overrides them.
+PGconn *connect(const ConnectionOptions &options)
+{
+    std::string keepalive_idle = "10";
+    std::string user_timeout = std::to_string(options.timeout_seconds * 1000LL);
+    std::string connect_timeout = std::to_string(options.timeout_seconds);
+    std::vector<const char *> keys = {"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
+                                      "tcp_user_timeout", "connect_timeout", "fallback_application_name", "dbname"};
+    std::vector<const char *> values = {"1", keepalive_idle.c_str(), "5", "3", user_timeout.c_str(),
+                                        connect_timeout.c_str(), "pg_failback", options.conninfo.c_str()};
+    if (options.timeout_seconds == 0) {
+        // Without a deadline of ours the kernel's and libpq's defaults stand.
+        keys.erase(keys.begin() + 4, keys.begin() + 6);
+        values.erase(values.begin() + 4, values.begin() + 6);
+    }
+    keys.push_back(nullptr);
+    values.push_back(nullptr);
+    return PQconnectdbParams(keys.data(), values.data(), 1);
+}
+
+} // namespace
+
+Connection::Connection(const ConnectionOptions &options)
+    : connection_(connect(options)), timeout_seconds_(options.timeout_seconds)
+{
+    if (!connection_)
+        throw std::bad_alloc();
+    if (PQstatus(connection_.get()) != CONNECTION_OK)
+        throw Error(ErrorCode::connection_failure, trimmed(PQerrorMessage(connection_.get())), "",
+                    "The source must be running and reachable with the connection string given as --source-server.");
+    // Nothing on the search path may stand in for what we call; settings of the role or database must not
+    // interrupt a long transfer.
+    query("SELECT pg_catalog.set_config('search_path', '', false), pg_catalog.set_config('jit', 'off', false),"
+          " pg_catalog.set_config('statement_timeout', '0', false), pg_catalog.set_config('lock_timeout', '0', false),"
+          " pg_catalog.set_config('idle_in_transaction_session_timeout', '0', false),"
+          " pg_catalog.set_config('idle_session_timeout', '0', false),"
+          " pg_catalog.set_config('DateStyle', 'ISO', false)");
+}
+
+void Connection::fail(const PGresult *result, const char *what)
+{
+    if (result == nullptr || PQresultErrorField(result, PG_DIAG_SQLSTATE) == nullptr)
+        throw Error(ErrorCode::connection_failure,
+                    format("%s: %s", what, trimmed(PQerrorMessage(connection_.get())).c_str()));
+    throw Error(code_of_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE)),
+                format("%s: %s", what, field(result, PG_DIAG_MESSAGE_PRIMARY).c_str()),
+                field(result, PG_DIAG_MESSAGE_DETAIL), field(result, PG_DIAG_MESSAGE_HINT));
+}
+
+void Connection::wait_readable()
+{
+    struct pollfd poll_entry = {PQsocket(connection_.get()), POLLIN, 0};
+    int timeout = timeout_seconds_ > 0 ? timeout_seconds_ * 1000 : -1;
+    int ready = ::poll(&poll_entry, 1, timeout);
+    if (ready == 0)
+        throw Error(ErrorCode::connection_failure,
+                    format("the source sent nothing for %d seconds", timeout_seconds_), "",
+                    "The time limit can be changed with --timeout.");
+    if (ready < 0 && errno != EINTR)
+        throw io_error("wait on", "connection to the source", errno);
+    if (PQconsumeInput(connection_.get()) == 0)
+        fail(nullptr, "lost the connection to the source");
+}
+
+PgResult Connection::get_result()
+{
+    while (PQisBusy(connection_.get()) != 0)
+        wait_readable();
+    return PgResult(PQgetResult(connection_.get()));
+}
+
+void Connection::send(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary)
+{
+    std::vector<Oid> types;
+    std::vector<const char *> values;
+    std::vector<int> lengths;
+    std::vector<int> formats;
+    for (const QueryParameter &parameter : parameters) {
+        types.push_back(parameter.type);
+        values.push_back(parameter.null ? nullptr : parameter.value.data());
+        lengths.push_back(static_cast<int>(parameter.value.size()));
+        formats.push_back(parameter.binary ? 1 : 0);
+    }
+    if (PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(parameters.size()), types.data(),
+                          values.data(), lengths.data(), formats.data(), binary ? 1 : 0) == 0)
+        fail(nullptr, "could not send a query to the source");
+}
+
+void Connection::start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters)
+{
+    send(sql, parameters, true);
+    if (PQsetSingleRowMode(connection_.get()) == 0)
+        fail(nullptr, "could not read rows one at a time");
+}
+
+PgResult Connection::next_row()
+{
+    PgResult result = get_result();
+    if (!result) {
+        return nullptr;
+    }
+    switch (PQresultStatus(result.get())) {
+    case PGRES_SINGLE_TUPLE:
+        return result;
+    case PGRES_TUPLES_OK:
+        while (get_result())
+            ;
+        return nullptr;
+    default:
+        break;
+    }
+    fail(result.get(), "the source reported an error");
+}
+
+PgResult Connection::query(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary)
+{
+    send(sql, parameters, binary);
+    PgResult first = get_result();
+    while (PgResult rest = get_result())
+        if (PQresultStatus(rest.get()) == PGRES_FATAL_ERROR)
+            first = std::move(rest);
+    if (PQresultStatus(first.get()) != PGRES_TUPLES_OK)
+        fail(first.get(), "the source reported an error");
+    return first;
+}
+
+std::string quote_identifier(Connection &connection, const std::string &name)
+{
+    char *quoted = PQescapeIdentifier(connection.get(), name.c_str(), name.size());
+    if (quoted == nullptr)
+        throw Error(ErrorCode::internal, "could not quote an SQL identifier");
+    std::string text(quoted);
+    PQfreemem(quoted);
+    return text;
+}
+
+} // namespace failback

@@ -1,0 +1,64 @@
+// A libpq connection with deadlines: a source that stalls ends in an error, not in waiting for ever.
+#pragma once
+
+#include "helper/cluster/lsn.h"
+
+#include <libpq-fe.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace failback {
+
+struct ConnectionOptions {
+    std::string conninfo;     // as given with --source-server
+    int timeout_seconds = 60; // without a single byte from the source; 0: none
+};
+
+struct PgResultDeleter {
+    void operator()(PGresult *result) const { PQclear(result); }
+};
+using PgResult = std::unique_ptr<PGresult, PgResultDeleter>;
+
+// A query parameter in binary format, or text when `binary` is false.
+struct QueryParameter {
+    Oid type = 0; // 0: let the server infer
+    std::string value;
+    bool binary = false;
+    bool null = false;
+};
+
+// Errors of every call: Error(connection_failure) with the server's message (never the password), or an Error
+// whose code follows the server's SQLSTATE.
+class Connection {
+public:
+    explicit Connection(const ConnectionOptions &options);
+
+    // One result, which must be rows.
+    PgResult query(const std::string &sql, const std::vector<QueryParameter> &parameters = {}, bool binary = false);
+
+    // Rows one at a time, in binary format: start_rows(), then next_row() until it returns null.
+    void start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters);
+    PgResult next_row();
+
+    PGconn *get() const { return connection_.get(); }
+
+private:
+    struct Closer {
+        void operator()(PGconn *connection) const { PQfinish(connection); }
+    };
+    void send(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary);
+    void wait_readable();
+    PgResult get_result();
+    [[noreturn]] void fail(const PGresult *result, const char *what);
+
+    std::unique_ptr<PGconn, Closer> connection_;
+    int timeout_seconds_;
+};
+
+// `"name"`, quoted as an SQL identifier.
+std::string quote_identifier(Connection &connection, const std::string &name);
+
+} // namespace failback

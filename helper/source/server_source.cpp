@@ -1,0 +1,240 @@
+#include "helper/source/server_source.h"
+
+#include "helper/source/chunk_validator.h"
+#include "common/path_rules.h"
+#include "helper/source/wire_format.h"
+
+namespace failback {
+
+namespace {
+
+// Microseconds between 1970-01-01 and 2000-01-01, the epoch of timestamptz.
+constexpr int64_t postgres_epoch = 946684800LL * 1000000;
+
+class ServerChunkReader : public ChunkReader {
+public:
+    ServerChunkReader(const ServerSourceOptions &options, const std::string &schema)
+        : connection_(options.connection), compression_(find_compression(options.compression)),
+          level_(options.compression_level != 0 ? options.compression_level : compression_.default_level),
+          sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_read_chunks($1, $2, $3, $4, $5::pg_catalog.int4)"
+               " AS c OFFSET 0) AS s")
+    {
+    }
+
+    void read(std::span<const ByteRange> ranges, const std::function<void(const ChunkRow &)> &on_row) override
+    {
+        if (ranges.empty())
+            return;
+        std::vector<std::string_view> paths;
+        std::vector<int64_t> offsets;
+        std::vector<int64_t> lengths;
+        for (const ByteRange &range : ranges) {
+            paths.push_back(range.path);
+            offsets.push_back(range.offset);
+            lengths.push_back(range.length);
+        }
+        ChunkValidator validator(ranges);
+        QueryParameter level{25, std::to_string(level_), false, false};
+        connection_.start_rows(sql_, {text_array_parameter(paths), int8_array_parameter(offsets),
+                                      int8_array_parameter(lengths), text_parameter(compression_.name), level});
+        while (PgResult result = connection_.next_row()) {
+            ChunkRow row = decode(result.get());
+            validator.check(row);
+            received_ += static_cast<int64_t>(row.payload.size());
+            on_row(row);
+        }
+        validator.finish();
+    }
+
+    int64_t bytes_received() const override { return received_; }
+
+private:
+    ChunkRow decode(const PGresult *result)
+    {
+        if (PQnfields(result) != 8)
+            throw Error(ErrorCode::data_corrupted, "the source sent a row of another shape than agreed");
+        auto field = [result](int column) { return BinaryField(result, 0, column); };
+        ChunkRow row;
+        row.first_range = field(0).int4();
+        row.start = field(1).int8();
+        field(2).int8_array(results_);
+        row.results = results_;
+        row.finished = field(3).boolean();
+        row.compression = field(4).int2();
+        row.raw_size = field(5).int4();
+        row.payload = field(6).bytes();
+        row.checksum = field(7).checksum();
+        return row;
+    }
+
+    Connection connection_;
+    const CompressionAlgorithm &compression_;
+    int level_;
+    std::string sql_;
+    std::vector<int64_t> results_;
+    int64_t received_ = 0;
+};
+
+FileEntry decode_entry(const PGresult *result)
+{
+    auto field = [result](int column) { return BinaryField(result, 0, column); };
+    FileEntry entry;
+    entry.path = field(0).text();
+    check_relative_path(entry.path);
+    switch (field(1).single_char()) {
+    case 'f':
+        entry.kind = FileKind::regular;
+        break;
+    case 'd':
+        entry.kind = FileKind::directory;
+        break;
+    case 'l':
+        entry.kind = FileKind::symlink;
+        entry.link_target = field(5).text();
+        break;
+    default:
+        throw Error(ErrorCode::data_corrupted,
+                    format("the source listed \"%s\" as something unknown", entry.path.c_str()));
+    }
+    if (!field(2).is_null())
+        entry.size = field(2).int8();
+    if (entry.size < 0)
+        throw Error(ErrorCode::data_corrupted, format("the source listed \"%s\" with a negative size", entry.path.c_str()));
+    entry.mode = static_cast<uint32_t>(field(3).int4()) & 07777;
+    if (!field(4).is_null())
+        entry.mtime = field(4).int8() + postgres_epoch;
+    if (!field(6).is_null()) {
+        entry.checksum = field(6).checksum();
+        entry.has_checksum = true;
+    }
+    return entry;
+}
+
+} // namespace
+
+ServerSource::ServerSource(ServerSourceOptions options)
+    : options_(std::move(options)), connection_(options_.connection)
+{
+    find_extension();
+    check_privileges();
+}
+
+void ServerSource::find_extension()
+{
+    PgResult result = connection_.query(
+        "SELECT e.extversion, n.nspname FROM pg_catalog.pg_extension e"
+        " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
+        " WHERE e.extname OPERATOR(pg_catalog.=) 'pg_failback'");
+    std::string database = PQdb(connection_.get());
+    if (PQntuples(result.get()) == 0)
+        throw Error(ErrorCode::wrong_state,
+                    format("extension \"pg_failback\" is not installed in database \"%s\" of the source", database.c_str()),
+                    "", format("Run CREATE EXTENSION pg_failback in database \"%s\" on the source.", database.c_str()));
+    std::string version = PQgetvalue(result.get(), 0, 0);
+    if (version != required_extension_version)
+        throw Error(ErrorCode::wrong_state,
+                    format("extension \"pg_failback\" in database \"%s\" of the source has version %s, but this program"
+                           " needs version %s",
+                           database.c_str(), version.c_str(), required_extension_version),
+                    "", "Run ALTER EXTENSION pg_failback UPDATE on the source, or use the program of the same version.");
+    schema_ = quote_identifier(connection_, PQgetvalue(result.get(), 0, 1));
+}
+
+void ServerSource::check_privileges()
+{
+    PgResult result = connection_.query(
+        "SELECT p.proname FROM pg_catalog.pg_proc p"
+        " JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass"
+        "  AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'"
+        " JOIN pg_catalog.pg_extension e ON d.refclassid OPERATOR(pg_catalog.=)"
+        "  'pg_catalog.pg_extension'::pg_catalog.regclass AND d.refobjid OPERATOR(pg_catalog.=) e.oid"
+        " WHERE e.extname OPERATOR(pg_catalog.=) 'pg_failback'"
+        " AND p.proname OPERATOR(pg_catalog.<>) ALL ('{pg_failback_grant,pg_failback_revoke}'::pg_catalog.name[])"
+        " AND NOT (pg_catalog.has_function_privilege(p.oid, 'EXECUTE')"
+        "          AND pg_catalog.has_schema_privilege(p.pronamespace, 'USAGE'))"
+        " ORDER BY 1");
+    int missing = PQntuples(result.get());
+    if (missing == 0)
+        return;
+    std::string names;
+    for (int i = 0; i < missing; i++)
+        names += format("%s%s()", i > 0 ? ", " : "", PQgetvalue(result.get(), i, 0));
+    std::string user = PQuser(connection_.get());
+    throw Error(ErrorCode::access_denied,
+                format("role \"%s\" may not execute functions of the extension pg_failback on the source", user.c_str()),
+                "Missing: " + names + ".",
+                format("As a superuser on the source, run SELECT %s.pg_failback_grant('%s').", schema_.c_str(), user.c_str()));
+}
+
+SourceState ServerSource::state()
+{
+    PgResult result = connection_.query(
+        "SELECT control_file, in_recovery, timeline, current_lsn, history, full_page_writes, wal_level, log_directory,"
+        " max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions, max_locks_per_transaction"
+        " FROM " + schema_ + ".pg_failback_source_state()", {}, true);
+    if (PQntuples(result.get()) != 1)
+        throw Error(ErrorCode::data_corrupted, "the source did not report its state");
+    auto field = [&result](int column) { return BinaryField(result.get(), 0, column); };
+    SourceState state;
+    auto image = field(0).bytes();
+    state.control_file.assign(image.begin(), image.end());
+    state.in_recovery = field(1).boolean();
+    state.timeline = TimelineId{static_cast<uint32_t>(field(2).int8())};
+    state.current = Lsn{static_cast<uint64_t>(field(3).int8())};
+    if (!field(4).is_null())
+        state.history = field(4).text();
+    state.full_page_writes = field(5).boolean();
+    state.wal_level = field(6).text();
+    if (!field(7).is_null())
+        state.log_directory = field(7).text();
+    state.max_connections = field(8).int4();
+    state.max_worker_processes = field(9).int4();
+    state.max_wal_senders = field(10).int4();
+    state.max_prepared_transactions = field(11).int4();
+    state.max_locks_per_transaction = field(12).int4();
+    return state;
+}
+
+void ServerSource::list_files(const std::function<void(FileEntry &&)> &report)
+{
+    connection_.start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128', 'untracked')"
+                           " AS m OFFSET 0) AS s", {});
+    while (PgResult result = connection_.next_row()) {
+        if (PQnfields(result.get()) != 7)
+            throw Error(ErrorCode::data_corrupted, "the source sent a manifest of another shape than agreed");
+        report(decode_entry(result.get()));
+    }
+}
+
+void ServerSource::hold_wal(Lsn from)
+{
+    connection_.query("SELECT " + schema_ + ".pg_failback_hold_wal($1::pg_catalog.pg_lsn)",
+                      {QueryParameter{25, from.text(), false, false}});
+}
+
+RecoveryEnd ServerSource::recovery_end()
+{
+    PgResult result = connection_.query("SELECT lsn, timeline, in_recovery FROM " + schema_ +
+                                        ".pg_failback_recovery_end()", {}, true);
+    if (PQntuples(result.get()) != 1)
+        throw Error(ErrorCode::data_corrupted, "the source did not report where recovery has to end");
+    RecoveryEnd end;
+    end.lsn = Lsn{static_cast<uint64_t>(BinaryField(result.get(), 0, 0).int8())};
+    end.timeline = TimelineId{static_cast<uint32_t>(BinaryField(result.get(), 0, 1).int8())};
+    end.in_recovery = BinaryField(result.get(), 0, 2).boolean();
+    return end;
+}
+
+std::unique_ptr<ChunkReader> ServerSource::open_reader()
+{
+    return std::make_unique<ServerChunkReader>(options_, schema_);
+}
+
+std::string ServerSource::describe() const
+{
+    const char *host = PQhost(connection_.get());
+    const char *port = PQport(connection_.get());
+    return format("server at \"%s\" port %s", host != nullptr ? host : "", port != nullptr ? port : "");
+}
+
+} // namespace failback

@@ -1,0 +1,43 @@
+// The running new primary (or a standby), through libpq and the extension pg_failback in it.
+#pragma once
+
+#include "helper/source/connection.h"
+#include "helper/source/source.h"
+
+namespace failback {
+
+struct ServerSourceOptions {
+    ConnectionOptions connection;
+    CompressionId compression = CompressionId::none;
+    int compression_level = 0; // 0: the algorithm's default
+};
+
+// The version of the extension that this program works with (pg_extension.extversion).
+inline constexpr const char *required_extension_version = "1.0";
+
+class ServerSource : public Source {
+public:
+    // Connects, and checks that the extension is there, of the right version, and that the role may execute
+    // all that is needed: every missing privilege is named at once. Throws Error.
+    explicit ServerSource(ServerSourceOptions options);
+
+    SourceState state() override;
+    void list_files(const std::function<void(FileEntry &&)> &report) override;
+    void hold_wal(Lsn from) override;
+    RecoveryEnd recovery_end() override;
+    std::unique_ptr<ChunkReader> open_reader() override;
+    std::string describe() const override;
+
+    // The control connection, for what -R derives from it.
+    PGconn *connection() const { return connection_.get(); }
+
+private:
+    void find_extension();
+    void check_privileges();
+
+    ServerSourceOptions options_;
+    Connection connection_;
+    std::string schema_; // quoted
+};
+
+} // namespace failback

@@ -1,0 +1,38 @@
+#include "helper/source/source.h"
+
+namespace failback {
+
+std::optional<std::vector<unsigned char>> read_whole_file(ChunkReader &reader, std::string_view path, int64_t limit)
+{
+    std::vector<unsigned char> content;
+    std::vector<unsigned char> buffer;
+    bool vanished = false;
+    ByteRange range{path, 0, limit + 1};
+    reader.read(std::span(&range, 1), [&](const ChunkRow &row) {
+        if (row.results[0] == range_vanished) {
+            vanished = true;
+            return;
+        }
+        auto bytes = row_content(row, buffer);
+        content.insert(content.end(), bytes.begin(), bytes.end());
+    });
+    if (vanished)
+        return std::nullopt;
+    if (static_cast<int64_t>(content.size()) > limit)
+        throw Error(ErrorCode::data_corrupted,
+                    format("file \"%s\" on the source is longer than the %lld bytes expected at most",
+                           std::string(path).c_str(), static_cast<long long>(limit)));
+    return content;
+}
+
+std::span<const unsigned char> row_content(const ChunkRow &row, std::vector<unsigned char> &buffer)
+{
+    auto id = static_cast<CompressionId>(row.compression);
+    if (id == CompressionId::none)
+        return row.payload;
+    buffer.resize(static_cast<size_t>(row.raw_size));
+    find_compression(id).decompress(row.payload, buffer);
+    return buffer;
+}
+
+} // namespace failback

@@ -1,0 +1,118 @@
+#include "helper/target/redo_file.h"
+
+#include "common/checksum.h"
+#include "common/chunk_protocol.h"
+#include "common/error.h"
+#include "helper/target/byte_codec.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+
+namespace failback {
+
+namespace {
+
+constexpr uint32_t record_magic = 0x31524650; // "PFR1"
+constexpr size_t fixed_header = 4 + 4 + 2 + 4 + 4;
+constexpr size_t piece_size = 4 + 8 + 8;
+constexpr size_t checksum_size = 16;
+constexpr uint32_t max_pieces = 1u << 20;
+// Start writing to disk after so many bytes, so that the flush before the commit finds little to do.
+constexpr int64_t write_back_step = 16 * 1024 * 1024;
+
+} // namespace
+
+RedoWriter::RedoWriter(const TargetDirectory &target, std::string path)
+    : fd_(target.open_write(path, O_CREAT | O_TRUNC)), path_(std::move(path)), absolute_(target.absolute(path_))
+{
+}
+
+void RedoWriter::append(const RedoRecord &record)
+{
+    buffer_.clear();
+    ByteWriter out(buffer_);
+    out.integer<uint32_t>(record_magic);
+    out.integer<uint32_t>(static_cast<uint32_t>(record.pieces.size()));
+    out.integer<int16_t>(record.compression);
+    out.integer<uint32_t>(record.raw_size);
+    out.integer<uint32_t>(static_cast<uint32_t>(record.payload.size()));
+    for (const RedoPiece &piece : record.pieces) {
+        out.integer<uint32_t>(piece.action);
+        out.integer<int64_t>(piece.offset);
+        out.integer<int64_t>(piece.length);
+    }
+    out.bytes(record.payload);
+    out.bytes(default_checksum_algorithm().compute(buffer_).bytes);
+    write_at(fd_.get(), buffer_, length_, absolute_);
+    length_ += static_cast<int64_t>(buffer_.size());
+    if (length_ - written_back_ >= write_back_step) {
+        ::sync_file_range(fd_.get(), written_back_, length_ - written_back_, SYNC_FILE_RANGE_WRITE);
+        written_back_ = length_;
+    }
+}
+
+void RedoWriter::sync()
+{
+    if (::fsync(fd_.get()) != 0)
+        throw io_error("flush file", absolute_, errno);
+}
+
+void read_redo_file(const TargetDirectory &target, const std::string &path, int64_t length,
+                    const std::function<void(const RedoRecord &)> &apply)
+{
+    FileDescriptor fd = target.open_read(path);
+    ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
+    std::string absolute = target.absolute(path);
+    std::vector<unsigned char> buffer;
+    std::vector<RedoPiece> pieces;
+    auto damaged = [&](int64_t at) {
+        return Error(ErrorCode::data_corrupted,
+                     format("staged data in \"%s\" is damaged at offset %lld", absolute.c_str(), static_cast<long long>(at)),
+                     "", "Its disk cannot be trusted; take a new base backup onto another one.");
+    };
+    int64_t position = 0;
+    while (position < length) {
+        buffer.resize(fixed_header);
+        if (read_at(fd.get(), buffer, position, absolute) != fixed_header)
+            throw damaged(position);
+        ByteReader header(buffer, absolute);
+        uint32_t magic = header.integer<uint32_t>();
+        uint32_t piece_count = header.integer<uint32_t>();
+        RedoRecord record;
+        record.compression = header.integer<int16_t>();
+        record.raw_size = header.integer<uint32_t>();
+        uint32_t stored = header.integer<uint32_t>();
+        // Bounds before memory: a damaged length must not make us allocate at will.
+        if (magic != record_magic || piece_count > max_pieces || record.raw_size > row_payload_bytes ||
+            stored > 2 * row_payload_bytes)
+            throw damaged(position);
+        size_t size = fixed_header + piece_count * piece_size + stored + checksum_size;
+        buffer.resize(size);
+        if (read_at(fd.get(), buffer, position, absolute) != size)
+            throw damaged(position);
+        auto body = std::span<const unsigned char>(buffer).first(size - checksum_size);
+        if (std::memcmp(default_checksum_algorithm().compute(body).bytes.data(), &buffer[size - checksum_size],
+                        checksum_size) != 0)
+            throw damaged(position);
+        ByteReader in(body.subspan(fixed_header), absolute);
+        pieces.clear();
+        int64_t sum = 0;
+        for (uint32_t i = 0; i < piece_count; i++) {
+            RedoPiece piece;
+            piece.action = in.integer<uint32_t>();
+            piece.offset = in.integer<int64_t>();
+            piece.length = in.integer<int64_t>();
+            sum += piece.length;
+            pieces.push_back(piece);
+        }
+        if (sum != record.raw_size)
+            throw damaged(position);
+        record.pieces = pieces;
+        record.payload = in.bytes(stored);
+        apply(record);
+        position += static_cast<int64_t>(size);
+    }
+}
+
+} // namespace failback

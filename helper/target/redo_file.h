@@ -1,0 +1,48 @@
+// The redo file: fetched content that waits for the commit, to be written into place by apply.
+//
+// A record holds one row of the bulk read as it arrived (compressed if it was), the pieces of files it is made of,
+// and a checksum over all of it. Applying records again gives the same result, in any order: pieces do not overlap.
+#pragma once
+
+#include "helper/target/target_dir.h"
+
+#include <functional>
+
+namespace failback {
+
+struct RedoPiece {
+    uint32_t action = 0; // index into the plan's actions
+    int64_t offset = 0;  // bytes in the file
+    int64_t length = 0;
+};
+
+struct RedoRecord {
+    std::span<const RedoPiece> pieces;  // lengths add up to raw_size
+    int16_t compression = 0;            // CompressionId
+    uint32_t raw_size = 0;              // bytes once decompressed
+    std::span<const unsigned char> payload;
+};
+
+class RedoWriter {
+public:
+    RedoWriter(const TargetDirectory &target, std::string path);
+    void append(const RedoRecord &record);
+    int64_t length() const { return length_; } // bytes written
+    void sync();
+    const std::string &path() const { return path_; }
+
+private:
+    FileDescriptor fd_;
+    std::string path_;
+    std::string absolute_;
+    int64_t length_ = 0;
+    int64_t written_back_ = 0;
+    std::vector<unsigned char> buffer_;
+};
+
+// Calls `apply` for each record, after its checksum was verified, in the order they were written. The file must be
+// `length` bytes long. Throws Error(data_corrupted).
+void read_redo_file(const TargetDirectory &target, const std::string &path, int64_t length,
+                    const std::function<void(const RedoRecord &)> &apply);
+
+} // namespace failback

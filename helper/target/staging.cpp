@@ -1,0 +1,129 @@
+#include "helper/target/staging.h"
+
+#include "common/error.h"
+
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <set>
+#include <sys/stat.h>
+
+namespace failback {
+
+namespace {
+
+constexpr const char *control_path = "global/pg_control";
+
+// Names in a directory below the target; empty if it does not exist.
+std::vector<std::string> names_in(const TargetDirectory &target, const std::string &path)
+{
+    std::vector<std::string> names;
+    FileDescriptor fd = target.open_directory(path);
+    if (!fd)
+        return names;
+    DIR *directory = ::fdopendir(fd.get());
+    if (directory == nullptr)
+        throw io_error("open directory", target.absolute(path), errno);
+    fd.release(); // owned by the DIR from here on
+    while (const dirent *entry = ::readdir(directory)) {
+        std::string name = entry->d_name;
+        if (name != "." && name != "..")
+            names.push_back(std::move(name));
+    }
+    ::closedir(directory);
+    return names;
+}
+
+std::vector<std::string> possible_staging_directories(const TargetDirectory &target)
+{
+    std::vector<std::string> directories = {staging_name, std::string("pg_wal/") + staging_name};
+    for (const std::string &tablespace : names_in(target, "pg_tblspc"))
+        directories.push_back("pg_tblspc/" + tablespace + "/" + staging_name);
+    return directories;
+}
+
+std::string note_text(const std::string &command)
+{
+    return "pg_failback was interrupted while it turned this data directory into a standby, and has moved global/pg_control\n"
+           "aside so that no server starts on half of the work. Nothing is lost: all that is needed to complete it lies\n"
+           "in the directory pg_failback.staging beside \"global\". To complete it, as the server's user, run\n\n    " +
+           command + "\n\nagain. The source is not needed for that. Do not put pg_control back by hand.\n";
+}
+
+} // namespace
+
+StagingState examine_staging(const TargetDirectory &target)
+{
+    bool control = target.exists(control_path);
+    bool aside = target.exists(moved_control_path);
+    if (!control && !aside)
+        throw Error(ErrorCode::data_corrupted, format("\"%s\" does not exist", target.absolute(control_path).c_str()),
+                    "", "The target must be the data directory of a PostgreSQL server.");
+    if (!control)
+        return StagingState::committed;
+    for (const std::string &directory : possible_staging_directories(target))
+        if (target.exists(directory))
+            return StagingState::abandoned;
+    return target.exists(note_path) ? StagingState::abandoned : StagingState::none;
+}
+
+std::string staging_directory(std::string_view path)
+{
+    constexpr std::string_view tablespaces = "pg_tblspc/";
+    if (path.starts_with("pg_wal/"))
+        return std::string("pg_wal/") + staging_name;
+    size_t slash = path.starts_with(tablespaces) ? path.find('/', tablespaces.size()) : std::string_view::npos;
+    if (slash != std::string_view::npos)
+        return std::string(path.substr(0, slash + 1)) + staging_name;
+    return staging_name;
+}
+
+std::string staged_file_path(const FileAction &action, size_t index)
+{
+    std::string directory = staging_directory(action.path);
+    if (action.path.starts_with("pg_wal/"))
+        return directory + "/" + std::string(last_part(action.path));
+    return directory + format("/f%zu", index);
+}
+
+void remove_staging(const TargetDirectory &target)
+{
+    for (const std::string &directory : possible_staging_directories(target)) {
+        for (const std::string &name : names_in(target, directory))
+            target.remove_file(directory + "/" + name);
+        target.remove_directory(directory);
+    }
+    target.remove_file(note_path);
+}
+
+void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions)
+{
+    std::set<std::string> directories = {staging_name, staging_directory("pg_wal/")};
+    for (const FileAction &action : actions)
+        if (action.staging == StagingKind::whole_file)
+            directories.insert(staging_directory(action.path));
+    for (const std::string &directory : directories)
+        target.make_directory(directory);
+}
+
+void commit(const TargetDirectory &target, const StagedPlan &plan, const std::string &command, bool sync)
+{
+    target.write_file(staged_plan_path, encode_staged_plan(plan), sync);
+    std::string note = note_text(command);
+    target.write_file(note_path, {reinterpret_cast<const unsigned char *>(note.data()), note.size()}, sync);
+    if (sync) {
+        for (const std::string &directory : possible_staging_directories(target)) {
+            if (!target.exists(directory))
+                continue;
+            target.sync(directory);
+            target.sync_parent(directory);
+        }
+    }
+    target.rename(control_path, moved_control_path);
+    if (sync) {
+        target.sync(staging_name);
+        target.sync_parent(control_path);
+    }
+}
+
+} // namespace failback

@@ -1,0 +1,47 @@
+// The staging area: where fetched content waits, and the one rename that commits to using it.
+//
+// Each filesystem that PostgreSQL may have below the data directory (pg_wal, a tablespace) has a staging directory
+// of its own, so that every staged file can be renamed into place.
+#pragma once
+
+#include "helper/target/staged_plan.h"
+#include "helper/target/target_dir.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace failback {
+
+inline constexpr const char *staging_name = "pg_failback.staging";
+inline constexpr const char *staged_plan_path = "pg_failback.staging/plan";
+inline constexpr const char *moved_control_path = "pg_failback.staging/pg_control.old";
+inline constexpr const char *new_control_path = "pg_failback.staging/pg_control.new";
+// Lies where PostgreSQL misses pg_control, and says why.
+inline constexpr const char *note_path = "global/pg_control.pg_failback";
+
+// What an earlier run has left on the target.
+enum class StagingState {
+    none,      // nothing
+    abandoned, // it ended before its commit (the target is untouched), or after it was done: to be removed
+    committed, // it ended after its commit: apply and finish are to be done
+};
+
+// Throws Error(data_corrupted) if pg_control is neither in its place nor aside.
+StagingState examine_staging(const TargetDirectory &target);
+
+// "pg_failback.staging", "pg_wal/pg_failback.staging" or "pg_tblspc/OID/pg_failback.staging": on the filesystem of `path`.
+std::string staging_directory(std::string_view path);
+// Where the content of the action with this index is staged; WAL segments keep their names.
+std::string staged_file_path(const FileAction &action, size_t index);
+
+// Removes the staging directories and the note; what is in them, first.
+void remove_staging(const TargetDirectory &target);
+// Makes the staging directories needed for these actions (and for pg_wal).
+void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions);
+
+// Writes the plan, flushes the staging directories, and moves pg_control aside: the point of no return. Staged files
+// must have been flushed. `command` is shown in the note.
+void commit(const TargetDirectory &target, const StagedPlan &plan, const std::string &command, bool sync);
+
+} // namespace failback
