@@ -30,6 +30,9 @@ public:
     virtual std::string describe() const = 0;
 };
 
+// The 24 hex digits that name a segment's file.
+std::string wal_segment_name(TimelineId timeline, uint64_t segno, uint32_t segment_size);
+
 // Segments in a directory such as TARGET/pg_wal; maps them. segment_size in bytes, a power of two from 1 MB to 1 GB.
 std::unique_ptr<SegmentProvider> make_directory_provider(std::string directory, uint32_t segment_size);
 
