@@ -36,13 +36,11 @@ struct ConfigFileDecision {
     const char *reason = ""; // for -v, complete words: "private keys never leave their server"
 };
 
-// An old source copy (is_source_copy) that is not written anew in this run is removed: it speaks of another source.
+// An old source copy that is not written anew in this run is removed: it speaks of another source.
 // One on the source never comes over.
 ConfigFileDecision decide_config_file(ConfigFiles policy, const ConfigFileFacts &facts);
 
-// "postgresql.conf" -> "postgresql.conf.source"
+// "postgresql.conf" -> "postgresql.conf.source". is_source_copy() of common/path_rules.h knows the name again.
 std::string source_copy_name(std::string_view path);
-// Is it the name of a source copy of a configuration file?
-bool is_source_copy(std::string_view path);
 
 } // namespace failback
