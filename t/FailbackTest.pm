@@ -1,0 +1,427 @@
+# The vocabulary of the failback scenes: servers that are born, promoted, torn apart and brought together.
+#
+# A scene reads as a story: start_primary, add_standby, promote, both sides write, failback_ok,
+# ends_equal. The tool under test is pg_failback; FAILBACK_TOOL=pg_rewind runs the same scenes with
+# pg_rewind, which shows whether a scene has teeth (is_pg_rewind() says which one it is).
+# A condition that does not come true within PG_TEST_TIMEOUT_DEFAULT seconds (60 here) ends the scene.
+package FailbackTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use Digest::MD5;
+use File::Find;
+use IPC::Run ();
+
+BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 60; }
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+our @EXPORT = qw(
+  start_primary add_standby promote wait_streaming
+  create_upsert_table upsert upsert_start pgbench_start pgbench_finish write_sql
+  tool is_pg_rewind source_conninfo run_tool failback failback_ok
+  same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
+  timeline_of last_wal_file stop_clean
+);
+
+# Every scene sees these; a scene may append its own.
+my $base_conf = <<'CONF';
+log_statement = none
+shared_buffers = 128MB
+max_connections = 60
+max_wal_size = 2GB
+wal_keep_size = 1GB
+autovacuum_naptime = 5s
+checkpoint_timeout = 1h
+CONF
+
+# The program under test, by name; it is found in PATH (PostgreSQL's bindir comes first).
+sub tool { return $ENV{FAILBACK_TOOL} || 'pg_failback'; }
+sub is_pg_rewind { return tool() =~ /pg_rewind/; }
+
+# start_primary(NAME, checksums => 1, conf => '', extension => 1, initdb => []): a running primary with the
+# extension, and the role failback_user that may use it and nothing else.
+sub start_primary
+{
+	my ($name, %option) = @_;
+	my $checksums = $option{checksums} // 1;
+	my @extra = ($checksums ? ('-k') : (), @{ $option{initdb} // [] });
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	# 18 made checksums the default.
+	push @extra, '--no-data-checksums' if !$checksums && $node->pg_version >= 18;
+	$node->init(allows_streaming => 1, extra => \@extra);
+	$node->append_conf('postgresql.conf', $base_conf . ($option{conf} // ''));
+	$node->start;
+	# Databases made from template1 later have it too; on a standby it could no longer be created.
+	$node->safe_psql($_, 'CREATE EXTENSION amcheck') for ('template1', 'postgres');
+	$node->safe_psql('postgres', 'CREATE ROLE failback_user LOGIN');
+	if (($option{extension} // 1) && !is_pg_rewind())
+	{
+		$node->safe_psql('postgres',
+			"CREATE EXTENSION pg_failback; SELECT pg_failback_grant('failback_user')");
+	}
+	return $node;
+}
+
+# A standby of `upstream` (a primary or another standby), streaming.
+sub add_standby
+{
+	my ($name, $upstream, %option) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+	my @slot = $option{slot} ? ('-C', '-S', $option{slot}) : ();
+
+	command_ok(
+		[
+			'pg_basebackup', '-D', $node->data_dir, '-h', $upstream->host, '-p', $upstream->port,
+			'-c', 'fast', '-X', 'stream', '--no-sync', @slot, @{ $option{options} // [] }
+		],
+		"base backup of " . $upstream->name . " for $name");
+	mkdir $node->backup_dir;
+	mkdir $node->archive_dir;
+	$node->append_conf('postgresql.conf',
+		    'port = ' . $node->port
+		  . "\nunix_socket_directories = '" . $node->host . "'\n"
+		  . "primary_conninfo = '" . $upstream->connstr . "'\n"
+		  . ($option{slot} ? "primary_slot_name = '$option{slot}'\n" : '')
+		  . ($option{conf} // ''));
+	$node->append_conf('standby.signal', '');
+	$node->start;
+	wait_streaming($node, $upstream);
+	return $node;
+}
+
+# Waits until `standby` streams and has replayed all that `upstream` has now.
+sub wait_streaming
+{
+	my ($standby, $upstream) = @_;
+	my $position = $upstream->safe_psql('postgres',
+		'SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END');
+	return $standby->poll_query_until('postgres',
+		"SELECT EXISTS (SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming')"
+		  . " AND pg_last_wal_replay_lsn() >= '$position'");
+}
+
+sub promote
+{
+	my ($standby) = @_;
+	$standby->promote;
+	$standby->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()')
+	  or die $standby->name . ' was not promoted';
+	return;
+}
+
+sub stop_clean { $_->stop('fast') for @_; return; }
+
+# Polls a condition of ours for up to the harness's default timeout.
+sub wait_until
+{
+	my ($what, $condition) = @_;
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return 1 if $condition->();
+		usleep(100_000);
+	}
+	die "timed out waiting until $what";
+}
+
+# --- Work that servers do ---
+
+# The workload that the literature on failback uses: a table of up to 5,000,000 ids, and an upsert.
+sub create_upsert_table
+{
+	my ($node) = @_;
+	$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE test (id int PRIMARY KEY, info text, crt_time timestamp);
+CREATE FUNCTION upsert(v_id int) RETURNS void LANGUAGE sql AS $$
+	INSERT INTO test VALUES (v_id, md5(random()::text), clock_timestamp())
+	ON CONFLICT (id) DO UPDATE SET info = excluded.info, crt_time = excluded.crt_time
+$$;
+SQL
+	return;
+}
+
+my $script_number = 0;
+
+# Writes a pgbench script into the test's own directory and returns its path.
+sub write_sql
+{
+	my ($text) = @_;
+	my $path = $PostgreSQL::Test::Utils::tmp_check . "/script_$$." . ++$script_number . '.sql';
+	open my $file, '>', $path or die "could not create $path: $!";
+	print $file $text;
+	close $file;
+	return $path;
+}
+
+# Starts pgbench in the background.
+sub pgbench_start
+{
+	my ($node, @arguments) = @_;
+	my $job = { output => '', node => $node->name };
+	$job->{handle} = IPC::Run::start(
+		[ 'pgbench', '-n', '-h', $node->host, '-p', $node->port, @arguments, 'postgres' ],
+		'<', \undef, '>', \$job->{output}, '2>&1');
+	return $job;
+}
+
+sub pgbench_finish
+{
+	my ($job) = @_;
+	ok(IPC::Run::finish($job->{handle}), "pgbench on $job->{node}") or diag($job->{output});
+	return;
+}
+
+# 16 clients upsert at the same time, `transactions` each, in the background.
+sub upsert_start
+{
+	my ($node, $transactions) = @_;
+	my $script = write_sql("\\set id random(1, 5000000)\nSELECT upsert(:id);\n");
+	return pgbench_start($node, '-c', 16, '-j', 2, '-t', $transactions, '-f', $script);
+}
+
+sub upsert { return pgbench_finish(upsert_start(@_)); }
+
+# --- The failback ---
+
+# What --source-server gets: the role that owns nothing but its grant. pg_rewind needs a superuser.
+sub source_conninfo
+{
+	my ($source, $dbname) = @_;
+	return join(' ', 'host=' . $source->host, 'port=' . $source->port,
+		(is_pg_rewind() ? () : 'user=failback_user'), 'dbname=' . ($dbname // 'postgres'));
+}
+
+# Runs the tool with these arguments; (succeeded, everything it printed, exit status).
+sub run_tool
+{
+	my (@arguments) = @_;
+	my $output = '';
+	note(join(' ', tool(), @arguments));
+	my $succeeded = IPC::Run::run([ tool(), @arguments ], '<', \undef, '>', \$output, '2>&1');
+	my $status = $?;
+	note($output);
+	return ($succeeded, $output, $status >> 8);
+}
+
+# failback(TARGET, SOURCE, options...): the tool on a target's data directory.
+sub failback
+{
+	my ($target, $source, @options) = @_;
+	return run_tool('-D', $target->data_dir, '--source-server=' . source_conninfo($source), @options);
+}
+
+# failback_ok(TARGET, SOURCE, standby_settings => 'ours' or '-R', options => [], start => 1, like => regex,
+# no_rewind => 1 if the target is a plain ancestor)
+#
+# Stops the target if it runs, fails it back, and starts it as a standby of the source. With -R the tool
+# writes the standby settings, and its role becomes the one that streams; otherwise we write them and the
+# role is left with no right but its grant.
+sub failback_ok
+{
+	my ($target, $source, %option) = @_;
+	my $with_R = ($option{standby_settings} // 'ours') eq '-R';
+	my @options = @{ $option{options} // [] };
+	my $conf_path = $target->data_dir . '/postgresql.conf';
+	my $own_conf = slurp_file($conf_path);
+
+	if ($with_R)
+	{
+		push @options, '-R';
+		$source->safe_psql('postgres', 'ALTER ROLE failback_user REPLICATION')
+		  if $source->safe_psql('postgres', 'SELECT NOT pg_is_in_recovery()') eq 't';
+	}
+	$target->stop('fast');
+	# pg_rewind 15 goes by the source's control file; only where a scene is about that, it is left alone.
+	$source->safe_psql('postgres', 'CHECKPOINT') if is_pg_rewind() && !$option{unprepared};
+	my ($succeeded, $output) = failback($target, $source, @options);
+	ok($succeeded, 'failback of ' . $target->name . ' from ' . $source->name) or do { diag($output); return; };
+	like($output, $option{like}, 'its messages') if $option{like};
+	like($output, qr/servers diverged at WAL location/, 'says where the servers diverged')
+	  unless $option{no_rewind};
+	if (is_pg_rewind())
+	{
+		open my $file, '>', $conf_path or die "could not open $conf_path: $!";
+		print $file $own_conf;
+		close $file;
+	}
+	else
+	{
+		is(slurp_file($conf_path), $own_conf, 'postgresql.conf is still the one of ' . $target->name);
+	}
+	if ($with_R)
+	{
+		ok(-e $target->data_dir . '/standby.signal', '-R wrote standby.signal');
+		my $port = $source->port;
+		like(slurp_file($target->data_dir . '/postgresql.auto.conf'),
+			qr/^primary_conninfo = .*port=$port/m, '-R wrote primary_conninfo');
+	}
+	else
+	{
+		$target->append_conf('postgresql.conf', "primary_conninfo = '" . $source->connstr . "'");
+		$target->append_conf('standby.signal', '');
+	}
+	if ($option{start} // 1)
+	{
+		$target->start;
+		ok(wait_streaming($target, $source), $target->name . ' streams from ' . $source->name)
+		  or die 'nothing after this makes sense; see ' . $target->logfile;
+	}
+	return $output;
+}
+
+# --- What must be true afterwards ---
+
+# "table count hash" of every permanent table and materialized view of every database.
+sub _rows_of
+{
+	my ($node) = @_;
+	my %rows;
+	my @databases = split /\n/, $node->safe_psql('postgres',
+		'SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1');
+	foreach my $database (@databases)
+	{
+		my $query = $node->safe_psql($database, <<'SQL');
+SELECT string_agg(format('SELECT %L, count(*), sum(hashtext(t::text)::bigint) FROM %s t',
+	c.oid::regclass::text, c.oid::regclass), ' UNION ALL ' ORDER BY c.oid::regclass::text)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND n.nspname !~ '^(pg_|information_schema)'
+SQL
+		my $result = $query eq '' ? '' : $node->safe_psql($database, $query);
+		$rows{$database} = join("\n", sort split(/\n/, $result));
+	}
+	return \%rows;
+}
+
+# Row counts and sum(hashtext(t::text)) are equal for every table of every database.
+sub same_rows
+{
+	my ($standby, $primary) = @_;
+	return is_deeply(_rows_of($standby), _rows_of($primary),
+		'every table has the same rows on ' . $standby->name . ' and ' . $primary->name);
+}
+
+my $arrivals = 0;
+
+# The end of every scene: new rows arrive, all rows are equal, indexes agree with their tables, and the
+# stopped standby's pages have good checksums. Leaves the standby stopped.
+sub ends_equal
+{
+	my ($standby, $primary, %option) = @_;
+	my $mark = 'arrival_' . ++$arrivals;
+	my $state = $primary->safe_psql('postgres', 'SELECT pg_is_in_recovery()');
+	my $writer = $option{writer} // $primary;
+
+	$writer->safe_psql('postgres',
+		"CREATE TABLE $mark AS SELECT i, md5(i::text) AS t FROM generate_series(1, 1000) i; CREATE INDEX ON $mark (i)");
+	wait_streaming($primary, $writer) if $state eq 't';
+	ok(wait_streaming($standby, $primary), $standby->name . ' still streams');
+	is($standby->safe_psql('postgres', "SELECT count(*) FROM $mark"), '1000', 'new rows arrive');
+	same_rows($standby, $primary);
+	command_ok(
+		[
+			'pg_amcheck', '-h', $standby->host, '-p', $standby->port, '--all', '--heapallindexed',
+			'--jobs=2'
+		],
+		'pg_amcheck finds nothing on ' . $standby->name);
+	is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', $standby->name . ' is a standby');
+	$standby->stop('fast');
+	command_ok([ 'pg_checksums', '--check', '-D', $standby->data_dir ],
+		'pg_checksums finds nothing on ' . $standby->name)
+	  unless $option{no_checksums};
+	return;
+}
+
+# --- Looking at data directories ---
+
+# Relative path => what it is, for everything below a directory; links are followed only for pg_wal and
+# tablespaces, so that a change behind them is seen.
+sub fingerprint
+{
+	my ($root) = @_;
+	my %seen;
+	my $look = sub {
+		my $path = $File::Find::name;
+		my @stat = lstat($path) or return;
+		(my $name = $path) =~ s/^\Q$root\E\/?//;
+		my $mode = sprintf('%04o', $stat[2] & 07777);
+		if (-l _) { $seen{$name} = 'link ' . readlink($path); }
+		elsif (-d _) { $seen{$name} = "directory $mode"; }
+		elsif (-f _)
+		{
+			# An unreadable file is told apart by its size and time alone.
+			my $digest = '-';
+			if (open my $file, '<:raw', $path)
+			{
+				$digest = Digest::MD5->new->addfile($file)->hexdigest;
+				close $file;
+			}
+			$seen{$name} = "file $mode $stat[7] $stat[9] $digest";
+		}
+		else { $seen{$name} = "special $mode"; }
+	};
+	my @roots = ($root, grep { -l $_ } "$root/pg_wal", glob("$root/pg_tblspc/*"));
+	find({ wanted => $look, no_chdir => 1, follow => 0 }, map { -l $_ ? "$_/." : $_ } @roots);
+	return \%seen;
+}
+
+# Names that differ between two fingerprints.
+sub changed_files
+{
+	my ($before, $after) = @_;
+	my %names = map { $_ => 1 } keys %$before, keys %$after;
+	return grep { ($before->{$_} // 'absent') ne ($after->{$_} // 'absent') } sort keys %names;
+}
+
+# refused_ok(WHAT, DIRECTORY or undef, REGEX, arguments...): the tool fails with 1, says so, changes nothing.
+sub refused_ok
+{
+	my ($what, $directory, $pattern, @arguments) = @_;
+	my $before = defined $directory ? fingerprint($directory) : undef;
+	my ($succeeded, $output, $status) = run_tool(@arguments);
+	is($status, 1, "$what: exit status 1");
+	like($output, $pattern, "$what: its message");
+	if (defined $directory)
+	{
+		my @changed = changed_files($before, fingerprint($directory));
+		is("@changed", '', "$what: nothing changed");
+	}
+	return;
+}
+
+# One value that pg_controldata prints.
+sub controldata
+{
+	my ($node, $label) = @_;
+	my ($stdout) = run_command([ 'pg_controldata', $node->data_dir ]);
+	return $stdout =~ /^\Q$label\E:\s*(.*)$/m ? $1 : undef;
+}
+
+# The timeline that a running server is on, whatever its control file says.
+sub timeline_of
+{
+	my ($node) = @_;
+	return hex(substr($node->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())'), 0, 8));
+}
+
+sub last_wal_file
+{
+	my ($node) = @_;
+	return $node->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
+}
+
+# Regular files below a directory, relative to it, sorted.
+sub files_below
+{
+	my ($root) = @_;
+	my @names;
+	find({ wanted => sub { push @names, substr($File::Find::name, length($root) + 1) if -f $_ }, no_chdir => 1 }, $root);
+	return sort @names;
+}
+
+1;
