@@ -1,0 +1,61 @@
+// What --help and --version print.
+#include "helper/options.h"
+
+#include "common/error.h"
+#include "helper/pg_frontend.h"
+
+namespace failback {
+
+std::string help_text(const std::string &program)
+{
+    return format("%s brings an old primary back as a standby of the new one.\n\n", program.c_str())
+           + format("Usage:\n  %s [OPTION]...\n", program.c_str()) + R"(
+The old primary (target) is stopped, the new one (source) is running and has the
+extension pg_failback in the database that is connected to.
+
+Options:
+  -c, --restore-target-wal       use restore_command in target configuration to
+                                 retrieve WAL files from archives
+  -D, --target-pgdata=DIRECTORY  existing data directory to modify
+      --source-pgdata=DIRECTORY  source data directory to synchronize with
+      --source-server=CONNSTR    source server to synchronize with
+  -n, --dry-run                  stop before modifying anything
+  -N, --no-sync                  do not wait for changes to be written
+                                 safely to disk
+  -P, --progress                 write progress messages
+  -R, --write-recovery-conf      write configuration for replication
+                                 (requires --source-server)
+  -j, --jobs=NUM                 fetch over this many connections (default 2)
+  -v, --verbose                  same as --debug
+      --compress=METHOD[:LEVEL]  compress what is fetched: none, lz4 or zstd
+                                 (default none)
+      --config-file=FILENAME     use specified main server configuration
+                                 file when asking for the target's settings
+      --config-files=WHOSE       configuration files in force afterwards:
+                                 target (the source's are laid beside them as
+                                 NAME.source) or source (default target;
+                                 source when invoked as pg_rewind)
+      --debug                    write a lot of debug messages
+      --no-ensure-shutdown       accepted and ignored: an unclean shutdown needs
+                                 no repair
+      --report=FILENAME          write a report in JSON ("-" for stdout)
+      --restore-command=COMMAND  retrieve WAL files with this command instead
+                                 of restore_command (implies -c)
+      --sync-method=METHOD       set method for syncing files to disk: fsync or
+                                 syncfs
+      --timeout=SECONDS          give up when the source is silent for so long
+                                 (0 never, default 60)
+  -V, --version                  output version information, then exit
+  -?, --help                     show this help, then exit
+
+Exit status: 0 if done or nothing had to be done; 1 if it failed, and then the
+target is untouched or the same command completes it.
+)";
+}
+
+std::string version_text(const std::string &program)
+{
+    return format("%s (PostgreSQL) %s\npg_failback %s\n", program.c_str(), PG_VERSION, failback_version);
+}
+
+} // namespace failback
