@@ -1,0 +1,49 @@
+// pg_failback_recovery_end(): how far a standby made from files read before this call must replay.
+
+#include "extension/pg_compat.h"
+#include "extension/row_stream.h"
+#include "extension/running_wal.h"
+
+namespace failback {
+
+namespace {
+
+Datum recovery_end(FunctionCallInfo fcinfo)
+{
+    XLogRecPtr lsn;
+    TimeLineID timeline;
+    const bool in_recovery = RecoveryInProgress();
+    if (in_recovery) {
+        const ControlImage control = ControlImage::read();
+        lsn = control.data().minRecoveryPoint;
+        timeline = control.data().minRecoveryPointTLI;
+    } else {
+        if (!XLogStandbyInfoActive())
+            throw Error(ErrorCode::wrong_state, "WAL level is not sufficient for a standby", {},
+                        "Set wal_level to \"replica\" or \"logical\" on the source.");
+        // A record's end, which recovery reaches; the insert position of an idle server may be a page
+        // header, which it does not. With the running transactions known, the standby opens at once.
+        lsn = pg_call([] {
+            XLogRecPtr end = compat::log_standby_snapshot();
+            XLogFlush(end);
+            return end;
+        });
+        timeline = GetWALInsertionTimeLine();
+    }
+
+    Datum values[] = {LSNGetDatum(lsn), Int64GetDatum(timeline), BoolGetDatum(in_recovery)};
+    bool nulls[] = {false, false, false};
+    return form_row(fcinfo, values, nulls);
+}
+
+} // namespace
+
+} // namespace failback
+
+extern "C" {
+PG_FUNCTION_INFO_V1(pg_failback_recovery_end);
+Datum pg_failback_recovery_end(PG_FUNCTION_ARGS)
+{
+    return failback::guarded<failback::recovery_end>(fcinfo);
+}
+}
