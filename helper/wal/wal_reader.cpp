@@ -261,7 +261,11 @@ void WalReader::seek_page(Lsn at)
 void WalReader::seek_before(Lsn before)
 {
     pages_.release();
-    Lsn at = before.valid() ? Lsn{before.value - 1} : before;
+    // Given as the place after a segment's header, `before` may lie in a segment that does not exist yet.
+    uint64_t offset = before.value % pages_.segment_size();
+    Lsn at{before.value - (offset <= SizeOfXLogLongPHD ? offset : 0)};
+    if (at.valid())
+        at = Lsn{at.value - 1};
     for (;;) {
         const WalPage *page = pages_.load(at);
         if (!page && pages_.failure().unusable) {

@@ -1,0 +1,87 @@
+#include "helper/wal/segment_provider.h"
+
+#include "common/error.h"
+#include "helper/wal/test_wal.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace failback {
+namespace {
+
+class DirectoryProviderTest : public testing::Test {
+protected:
+    DirectoryProviderTest()
+    {
+        std::string pattern = testing::TempDir() + "pg_failback_wal.XXXXXX";
+        directory_ = ::mkdtemp(pattern.data());
+    }
+    ~DirectoryProviderTest() override { std::filesystem::remove_all(directory_); }
+
+    void write(const std::string &name, size_t size, char fill = 'w')
+    {
+        std::ofstream(directory_ + "/" + name, std::ios::binary) << std::string(size, fill);
+    }
+
+    std::string directory_;
+};
+
+constexpr uint32_t megabyte = 1 << 20;
+
+TEST(SegmentName, CountsSegmentsPerFourGigabytes)
+{
+    EXPECT_EQ(wal_segment_name(TimelineId{1}, 1, 16 * megabyte), "000000010000000000000001");
+    EXPECT_EQ(wal_segment_name(TimelineId{0xAB}, 256, 16 * megabyte), "000000AB0000000100000000");
+    EXPECT_EQ(wal_segment_name(TimelineId{1}, 4097, megabyte), "000000010000000100000001");
+    EXPECT_EQ(wal_segment_name(TimelineId{1}, 5, 1024 * megabyte), "000000010000000100000001");
+}
+
+TEST_F(DirectoryProviderTest, MapsASegment)
+{
+    write("000000020000000000000003", megabyte, 'q');
+    auto provider = make_directory_provider(directory_, megabyte);
+    auto segment = provider->open(TimelineId{2}, 3);
+    ASSERT_TRUE(segment);
+    EXPECT_EQ(segment->bytes().size(), megabyte);
+    EXPECT_EQ(segment->bytes().back(), 'q');
+    EXPECT_EQ(segment->name(), directory_ + "/000000020000000000000003");
+    EXPECT_FALSE(provider->open(TimelineId{1}, 3));
+    EXPECT_FALSE(provider->open(TimelineId{2}, 4));
+    EXPECT_EQ(provider->describe(), "directory \"" + directory_ + "\"");
+}
+
+TEST_F(DirectoryProviderTest, RefusesASegmentOfTheWrongSize)
+{
+    for (size_t size : {size_t{0}, size_t{megabyte - 1}, size_t{megabyte + 1}}) {
+        write("000000010000000000000001", size);
+        EXPECT_THROW(make_directory_provider(directory_, megabyte)->open(TimelineId{1}, 1), Error) << size;
+    }
+}
+
+TEST_F(DirectoryProviderTest, ReportsADirectoryInPlaceOfASegment)
+{
+    std::filesystem::create_directory(directory_ + "/000000010000000000000001");
+    EXPECT_THROW(make_directory_provider(directory_, megabyte)->open(TimelineId{1}, 1), Error);
+}
+
+TEST(ChainedProvider, TakesTheFirstThatHasIt)
+{
+    std::vector<std::unique_ptr<SegmentProvider>> providers;
+    providers.push_back(std::make_unique<test::TestWal>());
+    auto second = std::make_unique<test::TestWal>();
+    second->append_sized(90);
+    test::TestWal &counted = *second;
+    providers.push_back(std::move(second));
+    auto chain = make_chained_provider(std::move(providers));
+    uint64_t segno = 0x1000000 / counted.segment_size();
+    EXPECT_TRUE(chain->open(TimelineId{1}, segno));
+    EXPECT_FALSE(chain->open(TimelineId{1}, segno + 1));
+    EXPECT_EQ(counted.opened, 2);
+    EXPECT_EQ(chain->describe(), "memory, memory");
+    EXPECT_FALSE(make_chained_provider({})->open(TimelineId{1}, segno));
+}
+
+} // namespace
+} // namespace failback
