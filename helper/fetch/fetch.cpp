@@ -72,7 +72,7 @@ FetchResult fetch_actions(Source &source, const TargetDirectory &target, std::ve
     SourceChanges changes;
     FetchResult result;
     std::mutex result_mutex;
-    run_parallel(options.jobs, static_cast<size_t>(options.jobs), [&](size_t worker) {
+    auto work = [&](size_t worker) {
         Request request;
         if (!queue.next(request))
             return; // less work than connections
@@ -93,6 +93,14 @@ FetchResult fetch_actions(Source &source, const TargetDirectory &target, std::ve
         result.bytes_fetched += stager.bytes_fetched();
         result.bytes_received += reader->bytes_received();
         result.bytes_staged += stager.bytes_staged();
+    };
+    run_parallel(options.jobs, static_cast<size_t>(options.jobs), [&](size_t worker) {
+        try {
+            work(worker);
+        } catch (...) {
+            queue.close();
+            throw;
+        }
     });
     changes.apply_to(actions);
     complete_whole_files(target, actions, first, options);

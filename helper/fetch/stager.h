@@ -3,8 +3,10 @@
 
 #include "helper/fetch/work_queue.h"
 #include "helper/target/redo_file.h"
+#include "helper/target/staged_plan.h"
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 

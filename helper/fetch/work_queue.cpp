@@ -31,4 +31,10 @@ bool WorkQueue::next(Request &request)
     return !request.ranges.empty();
 }
 
+void WorkQueue::close()
+{
+    std::lock_guard lock(mutex_);
+    action_ = actions_.size();
+}
+
 } // namespace failback

@@ -26,6 +26,8 @@ public:
 
     // False when nothing is left. Thread-safe.
     bool next(Request &request);
+    // Nothing more is handed out: a connection has failed, the others need not go on. Thread-safe.
+    void close();
 
 private:
     std::mutex mutex_;

@@ -5,6 +5,7 @@
 #include "helper/plan/relation_extents.h"
 
 #include <algorithm>
+#include <set>
 
 namespace failback {
 
@@ -208,17 +209,10 @@ private:
         // Tells where the configuration was (Debian), should the run have to be repeated; a start rewrites it.
         if (path == "postmaster.opts")
             return true;
-        if (path_class == PathClass::wal_segment)
-            return keeps_wal(path.substr(path.rfind('/') + 1));
-        if (path_class == PathClass::wal_other) {
-            // archive_status/NAME.ready or .done of a segment that stays
-            std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
-            return path.starts_with("pg_wal/archive_status/") && keeps_wal(name.substr(0, name.rfind('.')));
-        }
+        if (path_class == PathClass::wal_segment || path_class == PathClass::wal_other)
+            return true; // wal_plan decides
         return is_foreign(path, path_class) && input_.foreign == ForeignFiles::keep_targets;
     }
-
-    bool keeps_wal(std::string_view name) const { return input_.wal_to_keep.contains(std::string(name)); }
 
     static bool same_content(const FileEntry &source, const FileEntry &target)
     {

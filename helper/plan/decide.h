@@ -1,11 +1,11 @@
-// Source manifest x target manifest x block map -> plan. Pure: no I/O.
+// Source manifest x target manifest x block map -> plan. Pure: no I/O. Everything but WAL segments and what belongs
+// to them: plan/wal_plan.h decides about those once the end of recovery is known.
 #pragma once
 
 #include "helper/plan/plan.h"
 #include "helper/wal/block_map.h"
 
 #include <functional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +23,6 @@ struct DecideInput {
     const BlockMap *blocks = nullptr;
     uint32_t block_size = 8192;                 // bytes
     uint32_t relation_segment_blocks = 131072;  // blocks per file of a relation
-    std::set<std::string> wal_to_keep;          // names of segments in pg_wal that recovery will read
     // Files and directories that are none of PostgreSQL's and only the target has: kept or removed.
     ForeignFiles foreign = ForeignFiles::keep_targets;
     std::function<ConfigChoice(std::string_view path, bool on_target, bool on_source, bool identical)> config;

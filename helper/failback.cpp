@@ -1,0 +1,248 @@
+#include "helper/failback.h"
+
+#include "helper/cluster/target_settings.h"
+#include "helper/phases/make_plan.h"
+#include "helper/phases/scan.h"
+#include "helper/phases/transfer.h"
+#include "helper/report/json.h"
+#include "helper/source/server_source.h"
+#include "helper/standby/recovery_config.h"
+#include "helper/target/apply.h"
+#include "helper/target/staging.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace failback {
+
+namespace {
+
+class Failback {
+public:
+    Failback(const Options &options, const std::string &argv0, const std::string &command_line)
+        : options_(options),
+          target_(options.target_pgdata,
+                  options.dry_run ? TargetDirectory::Access::read_only : TargetDirectory::Access::read_write),
+          progress_(options.progress, stderr, ::isatty(STDERR_FILENO) != 0),
+          context_{options_, find_postgres_program(argv0.c_str()), command_line, target_, progress_, summary_}
+    {
+    }
+
+    void run()
+    {
+        try {
+            work();
+        } catch (const Error &error) {
+            progress_.break_line();
+            if (committed_)
+                pg_log_warning("the target cannot be started until this command is run again and completes");
+            summary_.outcome = Outcome::failed;
+            summary_.error = error.what();
+            report();
+            throw;
+        }
+        report();
+    }
+
+private:
+    void work()
+    {
+        progress_.start(Phase::inspect);
+        if (complete_earlier_run())
+            return;
+        ControlFile target_control = inspect_target(context_);
+        ServerSource source(source_options());
+        Inspection inspection = inspect(context_, std::move(target_control), source);
+
+        progress_.start(Phase::scan);
+        std::optional<ScanOutcome> found = scan(context_, inspection, source);
+        if (!found) {
+            no_rewind_required(source);
+            return;
+        }
+        announce(*found);
+
+        progress_.start(Phase::plan);
+        PlanOutcome planned = make_plan(context_, inspection, *found, source);
+        // The WAL to come is not known yet; what there is by now is close enough for the space it takes.
+        WalPlanInput wal = wal_plan_input(inspection, *found, planned.target_manifest, inspection.source_state.current);
+        std::vector<FileAction> wal_actions = plan_wal(wal);
+        preflight(context_, planned.plan, wal_actions);
+        count(planned.plan);
+        if (options_.dry_run) {
+            end_dry_run(planned.plan, wal_actions);
+            return;
+        }
+        source.hold_wal(first_wal_from_source(wal));
+
+        progress_.start(Phase::fetch, planned.plan.bytes_to_fetch);
+        StagedPlan staged = transfer(context_, inspection, *found, std::move(planned), source);
+        if (options_.write_recovery_conf)
+            add_recovery_config(source, staged);
+
+        commit_and_complete(staged);
+        pg_log_info("Done!");
+    }
+
+    // Rolls forward what an earlier run has committed, or clears away what it left before its commit.
+    bool complete_earlier_run()
+    {
+        StagingState state = examine_staging(target_);
+        if (state == StagingState::none || (state == StagingState::abandoned && options_.dry_run))
+            return false;
+        if (state == StagingState::abandoned) {
+            pg_log_info("removing what an interrupted run has left in \"%s\"", staging_name);
+            remove_staging(target_);
+            return false;
+        }
+        if (options_.dry_run)
+            throw Error(ErrorCode::wrong_state, "an interrupted run has to be completed first", "",
+                        "Run the command without --dry-run.");
+        pg_log_info("completing the run that was interrupted after its commit");
+        committed_ = true;
+        StagedPlan staged = read_staged_plan(target_);
+        complete(staged);
+        pg_log_info("Done!");
+        return true;
+    }
+
+    ServerSourceOptions source_options() const
+    {
+        if (!options_.source_pgdata.empty())
+            throw Error(ErrorCode::not_supported, "a local data directory cannot be the source", "",
+                        "Start the server on it and use --source-server.");
+        ServerSourceOptions source;
+        source.connection.conninfo = options_.source_server;
+        source.connection.timeout_seconds = options_.timeout_seconds;
+        source.compression = options_.compression;
+        source.compression_level = options_.compression_level;
+        return source;
+    }
+
+    void announce(const ScanOutcome &found)
+    {
+        progress_.break_line();
+        pg_log_info("servers diverged at WAL location %s on timeline %u", found.divergence.text().c_str(),
+                    found.divergence_timeline.value);
+        pg_log_info("rewinding from last common checkpoint at %s on timeline %u", found.common.record.text().c_str(),
+                    found.common.timeline.value);
+    }
+
+    void no_rewind_required(ServerSource &source)
+    {
+        progress_.finish();
+        pg_log_info("no rewind required");
+        summary_.outcome = Outcome::no_rewind_required;
+        if (!options_.write_recovery_conf || options_.dry_run)
+            return;
+        StagedPlan settings;
+        add_recovery_config(source, settings);
+        for (const LocalFile &file : settings.local_files)
+            target_.write_file(file.path, {reinterpret_cast<const unsigned char *>(file.content.data()), file.content.size()},
+                               !options_.no_sync);
+    }
+
+    void add_recovery_config(ServerSource &source, StagedPlan &staged)
+    {
+        RecoverySettings settings;
+        settings.connection_lines = connection_lines(source.connection(), "");
+        settings.restore_command = options_.restore_command;
+        std::string current;
+        constexpr int64_t limit = 16 * 1024 * 1024;
+        std::optional<std::vector<unsigned char>> content;
+        // After "no rewind required" nothing is taken from the source, its configuration neither.
+        if (options_.config_files == ConfigFiles::source && !staged.actions.empty())
+            content = read_whole_file(*source.open_reader(), recovery_config_path, limit);
+        else
+            content = target_.read_file(recovery_config_path, limit);
+        if (content)
+            current.assign(content->begin(), content->end());
+        staged.local_files.push_back({recovery_config_path, recovery_config(current, settings)});
+        staged.local_files.push_back({standby_signal_path, ""});
+    }
+
+    void commit_and_complete(const StagedPlan &staged)
+    {
+        // A server may have been started on the target while we were copying.
+        inspect_target(context_);
+        commit(target_, staged, context_.command_line, !options_.no_sync);
+        committed_ = true;
+        complete(staged);
+    }
+
+    void complete(const StagedPlan &staged)
+    {
+        SyncKind sync = options_.no_sync                               ? SyncKind::none
+                        : options_.sync_method == SyncMethod::syncfs ? SyncKind::syncfs
+                                                                       : SyncKind::fsync;
+        progress_.start(Phase::apply);
+        ApplyOptions apply_options;
+        apply_options.sync = sync;
+        apply_options.threads = options_.jobs;
+        apply_options.progress = [this](int64_t bytes) { progress_.add(bytes); };
+        apply(target_, staged, apply_options);
+        progress_.start(Phase::finish);
+        finish(target_, staged, sync);
+        committed_ = false;
+        progress_.finish();
+    }
+
+    void count(const Plan &plan)
+    {
+        for (const FileAction &action : plan.actions) {
+            summary_.files_replaced += action.kind == FileActionKind::replace;
+            summary_.files_changed += action.kind == FileActionKind::patch;
+            summary_.files_removed += action.kind == FileActionKind::remove && action.file_kind == FileKind::regular;
+        }
+        summary_.files_kept = plan.files_kept;
+        summary_.blocks_replaced = plan.blocks_to_fetch;
+        progress_.break_line();
+        pg_log_info("need to copy %s (total source directory size is %s)", size_text(plan.bytes_to_fetch).c_str(),
+                    size_text(plan.source_bytes).c_str());
+    }
+
+    void end_dry_run(const Plan &plan, const std::vector<FileAction> &wal)
+    {
+        progress_.finish();
+        summary_.outcome = Outcome::dry_run;
+        summary_.bytes_fetched = plan.bytes_to_fetch;
+        for (const FileAction &action : wal)
+            for (const Extent &extent : action.fetch)
+                summary_.bytes_fetched += extent.length;
+        if (options_.debug)
+            for (const FileAction &action : plan.actions)
+                pg_log_debug("%s: %s", action.path.c_str(), action.kind == FileActionKind::remove ? "remove"
+                             : action.kind == FileActionKind::patch ? "change" : "create or replace");
+        pg_log_info("Done!");
+    }
+
+    void report()
+    {
+        struct rusage usage;
+        if (::getrusage(RUSAGE_SELF, &usage) == 0)
+            summary_.peak_memory_bytes = int64_t{usage.ru_maxrss} * 1024;
+        take_times(summary_, progress_);
+        for (const std::string &warning : summary_.warnings)
+            pg_log_warning("%s", warning.c_str());
+        if (summary_.outcome != Outcome::failed)
+            log_summary(summary_);
+        if (!options_.report.empty())
+            write_report(options_.report, summary_json(summary_));
+    }
+
+    const Options &options_;
+    TargetDirectory target_;
+    Progress progress_;
+    Summary summary_;
+    Context context_;
+    bool committed_ = false;
+};
+
+} // namespace
+
+void run_failback(const Options &options, const std::string &argv0, const std::string &command_line)
+{
+    Failback(options, argv0, command_line).run();
+}
+
+} // namespace failback

@@ -1,0 +1,84 @@
+// pg_failback: brings an old primary back as a standby of the new one.
+#include "common/error.h"
+#include "helper/failback.h"
+#include "helper/pg_frontend.h"
+
+#include <cstdio>
+#include <new>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace failback {
+
+namespace {
+
+// As typed, quoted where a shell would need it. Passwords given in a connection string are left out.
+std::string quoted_command_line(int argc, char *const argv[])
+{
+    std::string line;
+    for (int i = 0; i < argc; i++) {
+        std::string word(argv[i]);
+        if (word.find("password") != std::string::npos || (word.find("://") != std::string::npos && word.find('@') != std::string::npos))
+            word = "(connection string with a password)";
+        bool plain = word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,@%+") ==
+                     std::string::npos;
+        std::string quoted;
+        for (char c : word)
+            quoted += c == '\'' ? "'\\''" : std::string(1, c);
+        line += (i > 0 ? " " : "") + (plain ? word : "'" + quoted + "'");
+    }
+    return line;
+}
+
+void log_error(const Error &error)
+{
+    pg_log_error("%s", error.what());
+    if (!error.detail().empty())
+        pg_log_error_detail("%s", error.detail().c_str());
+    if (!error.hint().empty())
+        pg_log_error_hint("%s", error.hint().c_str());
+}
+
+int run(int argc, char *argv[])
+{
+    Command command = parse_command_line(argc, argv);
+    switch (command.action) {
+    case CommandAction::show_help:
+        std::fputs(help_text(command.options.program).c_str(), stdout);
+        return 0;
+    case CommandAction::show_version:
+        std::fputs(version_text(command.options.program).c_str(), stdout);
+        return 0;
+    case CommandAction::run:
+        break;
+    }
+    refuse_root(command.options.program);
+    if (command.options.debug)
+        pg_logging_increase_verbosity();
+    // Nobody but the server's user (and, where it is so set, its group) may read what we write.
+    struct stat status;
+    bool group = ::stat(command.options.target_pgdata.c_str(), &status) == 0 && (status.st_mode & 0050) == 0050;
+    ::umask(group ? 0027 : 0077);
+    run_failback(command.options, argv[0], quoted_command_line(argc, argv));
+    return 0;
+}
+
+} // namespace
+
+} // namespace failback
+
+int main(int argc, char *argv[])
+{
+    pg_logging_init(argv[0]);
+    pg_logging_set_level(PG_LOG_INFO);
+    try {
+        return failback::run(argc, argv);
+    } catch (const failback::Error &error) {
+        failback::log_error(error);
+    } catch (const std::bad_alloc &) {
+        pg_log_error("out of memory");
+    } catch (const std::exception &error) {
+        pg_log_error("%s", error.what());
+    }
+    return 1;
+}

@@ -1,0 +1,27 @@
+// Phase "inspect": both clusters' control data and timelines. Nothing is changed.
+#pragma once
+
+#include "helper/cluster/control_file.h"
+#include "helper/cluster/timeline_history.h"
+#include "helper/phases/context.h"
+#include "helper/source/source.h"
+
+namespace failback {
+
+struct Inspection {
+    ControlFile target_control;
+    ControlFile source_control; // as it was at the start
+    SourceState source_state;
+    TimelineHistory target_history;
+    TimelineHistory source_history;
+    CommonAncestor ancestor;
+    uint32_t segment_size = 0; // WAL, bytes
+};
+
+// The target's own control file; checks that no server uses the directory. Throws Error(wrong_state).
+ControlFile inspect_target(const Context &context);
+
+// Throws Error(wrong_state) for pairs of servers that no failback is possible between.
+Inspection inspect(const Context &context, ControlFile target_control, Source &source);
+
+} // namespace failback

@@ -1,0 +1,155 @@
+#include "helper/phases/make_plan.h"
+
+#include "helper/target/staging.h"
+
+#include <cerrno>
+#include <dirent.h>
+#include <fcntl.h>
+#include <map>
+#include <set>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+namespace failback {
+
+namespace {
+
+// Left free on each filesystem beside what is staged: the plan, backup_label, directory growth.
+constexpr int64_t space_reserve = 16 * 1024 * 1024;
+constexpr size_t max_problems = 50;
+
+std::string parent_of(const std::string &path)
+{
+    size_t slash = path.rfind('/');
+    return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
+
+class Preflight {
+public:
+    explicit Preflight(const TargetDirectory &target) : target_(target) {}
+
+    void check(const std::vector<FileAction> &actions)
+    {
+        for (const FileAction &action : actions) {
+            if (action.kind == FileActionKind::create_symlink)
+                check_tablespace_location(action);
+            else if (action.kind == FileActionKind::patch || action.kind == FileActionKind::replace)
+                check_writable(action);
+            count_space(action);
+        }
+        for (const std::string &directory : directories_)
+            check_directory(directory);
+    }
+
+    void finish()
+    {
+        check_space();
+        if (problems_.empty())
+            return;
+        std::string all;
+        for (size_t i = 0; i < problems_.size() && i < max_problems; i++)
+            all += (i > 0 ? "\n" : "") + problems_[i];
+        if (problems_.size() > max_problems)
+            all += format("\n(and %zu more)", problems_.size() - max_problems);
+        throw Error(ErrorCode::wrong_state, "the target cannot be changed as planned; nothing was changed", all,
+                    "Mend all of it, then run the command again.");
+    }
+
+private:
+    void check_tablespace_location(const FileAction &action)
+    {
+        DIR *directory = ::opendir(action.link_target.c_str());
+        if (directory == nullptr) {
+            struct stat status;
+            std::string parent = parent_of(action.link_target);
+            if (errno != ENOENT || ::stat(parent.c_str(), &status) != 0 || ::access(parent.c_str(), W_OK | X_OK) != 0)
+                problems_.push_back(format("tablespace \"%s\": directory \"%s\" cannot be created", action.path.c_str(),
+                                           action.link_target.c_str()));
+            return;
+        }
+        bool empty = true;
+        while (const dirent *entry = ::readdir(directory))
+            if (std::string_view name = entry->d_name; name != "." && name != "..")
+                empty = false;
+        ::closedir(directory);
+        // It may be the source's own, where both servers are on one machine.
+        if (!empty)
+            problems_.push_back(format("tablespace \"%s\": directory \"%s\" is not empty", action.path.c_str(),
+                                       action.link_target.c_str()));
+    }
+
+    void check_writable(const FileAction &action)
+    {
+        FileDescriptor parent = target_.open_directory(parent_of(action.path));
+        if (!parent)
+            return; // is made by this plan
+        directories_.insert(parent_of(action.path));
+        std::string name(last_part(action.path));
+        if (::faccessat(parent.get(), name.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT)
+            problems_.push_back(io_error("write file", target_.absolute(action.path), errno).what());
+    }
+
+    void check_directory(const std::string &path)
+    {
+        FileDescriptor fd = target_.open_directory(path);
+        if (fd && ::faccessat(fd.get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
+            problems_.push_back(io_error("write to directory", target_.absolute(path), errno).what());
+    }
+
+    void count_space(const FileAction &action)
+    {
+        int64_t bytes = 0;
+        for (const Extent &extent : action.fetch)
+            bytes += extent.length;
+        if (action.staging == StagingKind::whole_file) {
+            needed_[parent_of(staging_directory(action.path))] += action.size;
+            return;
+        }
+        // Once in the redo file, and once more where the file grows in place; the latter at its size at the most.
+        needed_[""] += bytes;
+        if (action.kind == FileActionKind::replace)
+            needed_[parent_of(staging_directory(action.path))] += bytes;
+    }
+
+    void check_space()
+    {
+        // Several of these may be one filesystem: their needs are added up.
+        std::map<dev_t, std::pair<std::string, int64_t>> filesystems;
+        for (const auto &[root, bytes] : needed_) {
+            FileDescriptor fd = target_.open_directory(root);
+            struct stat status;
+            if (!fd || ::fstat(fd.get(), &status) != 0)
+                continue;
+            auto &filesystem = filesystems.try_emplace(status.st_dev, root, 0).first->second;
+            filesystem.second += bytes;
+        }
+        for (const auto &[device, filesystem] : filesystems) {
+            FileDescriptor fd = target_.open_directory(filesystem.first);
+            struct statvfs space;
+            if (!fd || ::fstatvfs(fd.get(), &space) != 0)
+                continue;
+            int64_t available = static_cast<int64_t>(space.f_bavail) * static_cast<int64_t>(space.f_frsize);
+            if (filesystem.second > 0 && available < filesystem.second + space_reserve)
+                problems_.push_back(format("not enough space below \"%s\": %s needed, %s available",
+                                           target_.absolute(filesystem.first).c_str(),
+                                           size_text(filesystem.second + space_reserve).c_str(), size_text(available).c_str()));
+        }
+    }
+
+    const TargetDirectory &target_;
+    std::map<std::string, int64_t> needed_; // by root directory of a filesystem that may be one of its own
+    std::set<std::string> directories_;
+    std::vector<std::string> problems_;
+};
+
+} // namespace
+
+void preflight(const Context &context, const Plan &plan, const std::vector<FileAction> &wal)
+{
+    Preflight check(context.target);
+    check.check(plan.actions);
+    check.check(wal);
+    check.finish();
+}
+
+} // namespace failback

@@ -1,0 +1,145 @@
+#include "helper/phases/transfer.h"
+
+#include "helper/cluster/backup_label.h"
+#include "helper/target/staging.h"
+
+#include <ctime>
+#include <numeric>
+
+namespace failback {
+
+namespace {
+
+int64_t bytes_of(const std::vector<FileAction> &actions, size_t first)
+{
+    int64_t bytes = 0;
+    for (size_t i = first; i < actions.size(); i++)
+        for (const Extent &extent : actions[i].fetch)
+            bytes += extent.length;
+    return bytes;
+}
+
+class Transfer {
+public:
+    Transfer(const Context &context, const Inspection &inspection, const ScanOutcome &scan, PlanOutcome planned, Source &source)
+        : context_(context), inspection_(inspection), scan_(scan), source_(source),
+          target_manifest_(std::move(planned.target_manifest))
+    {
+        staged_.actions = std::move(planned.plan.actions);
+    }
+
+    StagedPlan run()
+    {
+        create_staging(context_.target, staged_.actions);
+        fetch(0, "blocks");
+        SourceState state = source_.state();
+        RecoveryEnd end = source_.recovery_end();
+        check_unchanged(state, end);
+        fetch_wal(end.lsn);
+        prove_wal(end.lsn);
+
+        ControlFile control = parse_control_file(state.control_file, "pg_control of the source");
+        staged_.control_file = build_standby_control_file(control, end.lsn, end.timeline);
+        staged_.local_files.push_back({"backup_label", label()});
+        context_.summary.end_of_recovery = end.lsn;
+        for (FileAction &action : staged_.actions)
+            action.fetch.clear();
+        return std::move(staged_);
+    }
+
+private:
+    void fetch(size_t first, const char *redo_name)
+    {
+        FetchOptions options;
+        options.jobs = context_.options.jobs;
+        options.sync = !context_.options.no_sync;
+        options.redo_name = redo_name;
+        options.progress = [this](int64_t bytes) { context_.progress.add(bytes); };
+        FetchResult result = fetch_actions(source_, context_.target, staged_.actions, first, options);
+        for (StagedRedo &redo : result.redo_files)
+            staged_.redo_files.push_back(std::move(redo));
+        context_.summary.bytes_fetched += result.bytes_fetched;
+        context_.summary.bytes_received += result.bytes_received;
+        context_.summary.bytes_staged += result.bytes_staged;
+    }
+
+    // What was copied is of one timeline only as long as the source stayed what it was.
+    void check_unchanged(const SourceState &state, const RecoveryEnd &end) const
+    {
+        const SourceState &before = inspection_.source_state;
+        if (state.in_recovery == before.in_recovery && end.in_recovery == before.in_recovery &&
+            state.timeline == before.timeline && end.timeline == before.timeline)
+            return;
+        throw Error(ErrorCode::wrong_state, "the source was promoted or restarted as another server while it was being copied",
+                    format("It was on timeline %u and is on timeline %u now.", before.timeline.value, end.timeline.value),
+                    "The target is unchanged. Run the command again.");
+    }
+
+    void fetch_wal(Lsn end)
+    {
+        std::vector<FileAction> wal = plan_wal(wal_plan_input(inspection_, scan_, target_manifest_, end));
+        size_t first = staged_.actions.size();
+        staged_.actions.insert(staged_.actions.end(), std::make_move_iterator(wal.begin()), std::make_move_iterator(wal.end()));
+        context_.progress.set_total(context_.progress.bytes(Phase::fetch) + bytes_of(staged_.actions, first));
+        std::vector<FileActionKind> kinds;
+        for (size_t i = first; i < staged_.actions.size(); i++)
+            kinds.push_back(staged_.actions[i].kind);
+        fetch(first, "wal");
+        for (size_t i = first; i < staged_.actions.size(); i++) {
+            const FileAction &action = staged_.actions[i];
+            if (kinds[i - first] == FileActionKind::remove)
+                continue;
+            bool gone = action.kind == FileActionKind::remove;
+            if (gone || (action.staging == StagingKind::whole_file && action.size != inspection_.segment_size))
+                throw Error(ErrorCode::undefined_file,
+                            format("WAL segment \"%s\", which recovery needs, %s on the source", action.path.c_str(),
+                                   gone ? "is gone" : "is incomplete"),
+                            "The target does not have it either.",
+                            "Restore it into the target's pg_wal from the WAL archive, or take a new base backup.");
+        }
+    }
+
+    // Reads it all as recovery will: from the start to the end, across the timelines, with every record checked.
+    void prove_wal(Lsn end) const
+    {
+        std::vector<std::unique_ptr<SegmentProvider>> places;
+        places.push_back(make_directory_provider(context_.target.absolute(staging_directory("pg_wal/")), inspection_.segment_size));
+        places.push_back(make_directory_provider(context_.target.absolute("pg_wal"), inspection_.segment_size));
+        auto wal = make_chained_provider(std::move(places));
+        WalScanOptions options;
+        options.history = &inspection_.source_history;
+        options.segment_size = inspection_.segment_size;
+        options.system_identifier = inspection_.source_control.data.system_identifier;
+        options.start = scan_.start.redo;
+        options.divergence = end;
+        options.known_end = end;
+        scan_wal(*wal, options);
+    }
+
+    std::string label() const
+    {
+        BackupLabel label;
+        label.redo = scan_.start.redo;
+        label.checkpoint = scan_.start.record;
+        label.timeline = scan_.start.timeline;
+        label.start_time = std::time(nullptr);
+        return backup_label_text(label, inspection_.segment_size);
+    }
+
+    const Context &context_;
+    const Inspection &inspection_;
+    const ScanOutcome &scan_;
+    Source &source_;
+    std::vector<FileEntry> target_manifest_;
+    StagedPlan staged_;
+};
+
+} // namespace
+
+StagedPlan transfer(const Context &context, const Inspection &inspection, const ScanOutcome &scan, PlanOutcome planned,
+                    Source &source)
+{
+    return Transfer(context, inspection, scan, std::move(planned), source).run();
+}
+
+} // namespace failback

@@ -1,0 +1,15 @@
+// Phase "fetch": everything the new standby needs arrives in staging. The target stays as it is.
+#pragma once
+
+#include "helper/fetch/fetch.h"
+#include "helper/phases/make_plan.h"
+#include "helper/target/staged_plan.h"
+
+namespace failback {
+
+// Files first, then the source's state at their end, then WAL up to there, proven to be without gap. Returns the plan
+// that commit() takes, complete but for -R's settings. Throws Error; the target is untouched then.
+StagedPlan transfer(const Context &context, const Inspection &inspection, const ScanOutcome &scan, PlanOutcome planned,
+                    Source &source);
+
+} // namespace failback

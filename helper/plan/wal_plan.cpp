@@ -1,0 +1,137 @@
+#include "helper/plan/wal_plan.h"
+
+#include "common/path_rules.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+namespace failback {
+
+namespace {
+
+constexpr std::string_view wal_prefix = "pg_wal/";
+constexpr std::string_view status_prefix = "pg_wal/archive_status/";
+
+struct Segments {
+    std::vector<std::string> needed; // in WAL order
+    std::set<std::string, std::less<>> kept;
+};
+
+bool has_segment(const std::vector<FileEntry> &target, const std::string &name, uint32_t segment_size)
+{
+    std::string path = std::string(wal_prefix) + name;
+    auto found = std::lower_bound(target.begin(), target.end(), path,
+                                  [](const FileEntry &entry, const std::string &p) { return entry.path < p; });
+    return found != target.end() && found->path == path && found->kind == FileKind::regular && found->size == segment_size;
+}
+
+Segments sort_out(const WalPlanInput &input)
+{
+    Segments segments;
+    uint64_t last = (input.end.value - 1) / input.segment_size;
+    for (uint64_t segment = input.start.value / input.segment_size; segment <= last; segment++) {
+        std::string name = wal_segment_name(*input.source_history, segment, input.segment_size, input.end);
+        // Only a segment that lies wholly before the divergence is the same on both.
+        bool common = (segment + 1) * input.segment_size <= input.divergence.value;
+        if (common && !input.replace_all && has_segment(*input.target, name, input.segment_size))
+            segments.kept.insert(name);
+        segments.needed.push_back(std::move(name));
+    }
+    return segments;
+}
+
+FileAction fetch_segment(const WalPlanInput &input, uint64_t segment, const std::string &name)
+{
+    FileAction action;
+    action.kind = FileActionKind::replace;
+    action.staging = StagingKind::whole_file;
+    action.path = std::string(wal_prefix) + name;
+    action.size = input.segment_size;
+    uint64_t begin = segment * input.segment_size;
+    action.fetch.push_back({0, static_cast<int64_t>(std::min<uint64_t>(input.segment_size, input.end.value - begin))});
+    return action;
+}
+
+// Not to be archived again should this standby be promoted one day.
+FileAction mark_archived(const std::string &name)
+{
+    FileAction action;
+    action.kind = FileActionKind::replace;
+    action.path = std::string(status_prefix) + name + ".done";
+    return action;
+}
+
+// NAME of "pg_wal/NAME" or "pg_wal/archive_status/NAME.done"; empty for anything else.
+std::string_view segment_of(std::string_view path)
+{
+    if (path.starts_with(status_prefix)) {
+        path.remove_prefix(status_prefix.size());
+        return path.substr(0, path.rfind('.'));
+    }
+    return classify_path(path) == PathClass::wal_segment ? path.substr(wal_prefix.size()) : std::string_view{};
+}
+
+} // namespace
+
+std::string wal_segment_name(const TimelineHistory &history, uint64_t segment, uint32_t segment_size, Lsn end)
+{
+    uint64_t begin = segment * segment_size;
+    uint64_t limit = std::min(begin + segment_size, end.value);
+    for (auto entry = history.entries.rbegin(); entry != history.entries.rend(); ++entry) {
+        if (entry->begin.value >= limit)
+            continue;
+        uint64_t per_id = (uint64_t{1} << 32) / segment_size;
+        return format("%08X%08X%08X", entry->timeline.value, static_cast<uint32_t>(segment / per_id),
+                      static_cast<uint32_t>(segment % per_id));
+    }
+    throw Error(ErrorCode::internal, format("no timeline holds WAL segment %llu", static_cast<unsigned long long>(segment)));
+}
+
+std::vector<FileAction> plan_wal(const WalPlanInput &input)
+{
+    Segments segments = sort_out(input);
+    std::vector<FileAction> actions;
+    uint64_t number = input.start.value / input.segment_size;
+    for (const std::string &name : segments.needed) {
+        if (!segments.kept.contains(name)) {
+            FileAction action = fetch_segment(input, number, name);
+            bool complete = action.fetch[0].length == action.size;
+            actions.push_back(std::move(action));
+            if (complete)
+                actions.push_back(mark_archived(name));
+        }
+        number++;
+    }
+    std::set<std::string, std::less<>> written;
+    for (const FileAction &action : actions)
+        written.insert(action.path);
+    for (const FileEntry &entry : *input.target) {
+        PathClass path_class = classify_path(entry.path);
+        if (entry.kind == FileKind::directory || (path_class != PathClass::wal_segment && path_class != PathClass::wal_other))
+            continue;
+        // A path that is also written must not be removed: apply may be repeated.
+        if (written.contains(entry.path) || segments.kept.contains(segment_of(entry.path)))
+            continue;
+        FileAction action;
+        action.kind = FileActionKind::remove;
+        action.path = entry.path;
+        action.file_kind = entry.kind;
+        actions.push_back(std::move(action));
+    }
+    return actions;
+}
+
+Lsn first_wal_from_source(const WalPlanInput &input)
+{
+    Segments segments = sort_out(input);
+    uint64_t number = input.start.value / input.segment_size;
+    for (const std::string &name : segments.needed) {
+        if (!segments.kept.contains(name))
+            return std::max(input.start, Lsn{number * input.segment_size});
+        number++;
+    }
+    return input.end;
+}
+
+} // namespace failback
