@@ -1,0 +1,56 @@
+# What does not travel: server logs, old and recycled WAL, rows of unlogged and temporary tables, sockets,
+# lock files. And what must not get lost: the target's own logs.
+use strict;
+use warnings;
+use FailbackTest;
+use IO::Socket::UNIX;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'pg_rewind copies logs and recycled WAL' if is_pg_rewind();
+
+my $old = start_primary('old', conf => "logging_collector = on\nlog_directory = 'log'\nwal_keep_size = 0\nmin_wal_size = 160MB\n");
+create_upsert_table($old);
+$old->safe_psql('postgres', 'CREATE UNLOGGED TABLE scratch (id int PRIMARY KEY, t text)');
+my $new = add_standby('new', $old);
+promote($new);
+
+$_->append_conf('log/own.log', 'log of ' . $_->name) for ($old, $new);
+# Recycled segments of the new primary wait under future names, older ones may still lie there.
+for (1 .. 4)
+{
+	$new->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	upsert($new, 10);
+	$new->safe_psql('postgres', 'CHECKPOINT');
+}
+$new->safe_psql('postgres', "INSERT INTO scratch SELECT i, repeat('unlogged', 100) FROM generate_series(1, 20000) i");
+$new->safe_psql('postgres', 'CHECKPOINT');
+upsert($old, 20);
+my $socket = IO::Socket::UNIX->new(Local => $_->data_dir . '/a.socket', Listen => 1)
+  for ($new);
+my $temporary = $new->background_psql('postgres');
+$temporary->query_safe("CREATE TEMP TABLE passing AS SELECT repeat('x', 1000) FROM generate_series(1, 10000)");
+my $scratch = $new->safe_psql('postgres', "SELECT pg_relation_filepath('scratch')");
+my $current = last_wal_file($new);
+my @future = grep { /^[0-9A-F]{24}$/ && $_ gt $current } files_below($new->data_dir . '/pg_wal');
+cmp_ok(scalar(@future), '>', 0, 'the source has recycled WAL');
+cmp_ok(-s $new->data_dir . "/$scratch", '>', 1_000_000, 'and unlogged rows');
+
+failback_ok($old, $new, start => 0);
+$current = last_wal_file($new);
+my %there = map { $_ => 1 } files_below($old->data_dir);
+is(slurp_file($old->data_dir . '/log/own.log'), "log of old\n", "the target's log is its own");
+ok(!-s $old->data_dir . "/$scratch", 'no unlogged rows arrived');
+ok(-e $old->data_dir . "/${scratch}_init", 'but what recovery makes the table from');
+is(join(' ', grep { /(^|\/)t\d+_\d+/ } keys %there), '', 'no temporary table arrived');
+ok(!-e $old->data_dir . '/a.socket', 'no socket arrived');
+is(join(' ', grep { /^pg_wal\/[0-9A-F]{24}$/ && substr($_, 7) gt $current } keys %there), '', 'no recycled WAL arrived');
+ok(!$there{"postmaster.$_"}, "no postmaster.$_ of the source") for ('pid');
+is(join(' ', grep { /pg_failback/ } keys %there), '', 'nothing of ours is left behind');
+$temporary->quit;
+
+$old->start;
+ok(wait_streaming($old, $new), 'streams');
+ends_equal($old, $new);
+
+done_testing();
