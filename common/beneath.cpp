@@ -52,9 +52,9 @@ size_t anchor_length(std::string_view path)
     if (path.starts_with("pg_wal/"))
         return wal.size();
     if (path.starts_with(tablespaces)) {
-        size_t slash = path.find('/', tablespaces.size());
-        if (slash != std::string_view::npos)
-            return slash;
+        size_t end = path.find_first_not_of("0123456789", tablespaces.size());
+        if (end != std::string_view::npos && end > tablespaces.size() && path[end] == '/')
+            return end;
     }
     return 0;
 }

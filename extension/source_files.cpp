@@ -1,14 +1,11 @@
 #include "extension/source_files.h"
 
+#include "common/beneath.h"
 #include "common/path_rules.h"
 
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
-#ifdef __linux__
-#include <linux/openat2.h>
-#include <sys/syscall.h>
-#endif
 
 extern "C" {
 #include "postmaster/syslogger.h"
@@ -19,63 +16,17 @@ namespace failback {
 
 namespace {
 
-constexpr int open_flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
-
 bool is_below(std::string_view path, std::string_view directory)
 {
     return path.size() >= directory.size() && path.starts_with(directory) &&
            (path.size() == directory.size() || path[directory.size()] == '/');
 }
 
-// The part of `path` that may be a link of the cluster's own: "pg_wal" or "pg_tblspc/OID"; else empty.
-std::string_view own_link(std::string_view path)
+// Opened once in the life of the backend.
+const BeneathDirectory &data_directory()
 {
-    if (path.starts_with("pg_wal/"))
-        return path.substr(0, 6);
-    constexpr std::string_view tablespaces = "pg_tblspc/";
-    if (path.starts_with(tablespaces)) {
-        size_t end = path.find_first_not_of("0123456789", tablespaces.size());
-        if (end != std::string_view::npos && end > tablespaces.size() && path[end] == '/')
-            return path.substr(0, end);
-    }
-    return {};
-}
-
-FileDescriptor open_directory(const std::string &path)
-{
-    return FileDescriptor(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-}
-
-// Opens `path` below `directory` part by part, following no link: for kernels, and sandboxes, without openat2.
-FileDescriptor open_parts(const FileDescriptor &directory, const std::string &path)
-{
-    FileDescriptor current;
-    size_t start = 0;
-    for (;;) {
-        int at = current ? current.get() : directory.get();
-        size_t slash = path.find('/', start);
-        std::string part = path.substr(start, slash == std::string::npos ? slash : slash - start);
-        if (slash == std::string::npos)
-            return FileDescriptor(::openat(at, part.c_str(), open_flags));
-        FileDescriptor next(::openat(at, part.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-        if (!next)
-            return next;
-        current = std::move(next);
-        start = slash + 1;
-    }
-}
-
-FileDescriptor open_beneath(const FileDescriptor &directory, const std::string &path)
-{
-#ifdef SYS_openat2
-    open_how how = {};
-    how.flags = open_flags;
-    how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
-    long fd = ::syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof(how));
-    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
-        return FileDescriptor(static_cast<int>(fd));
-#endif
-    return open_parts(directory, path);
+    static const BeneathDirectory directory(DataDir);
+    return directory;
 }
 
 } // namespace
@@ -158,17 +109,8 @@ void SourceFile::Reservation::release()
 SourceFile::SourceFile(const std::string &path) : path_(path)
 {
     reservation_.acquire();
-    std::string_view link = own_link(path);
-    std::string base = link.empty() ? std::string(DataDir) : std::string(DataDir) + "/" + std::string(link);
-    FileDescriptor directory = open_directory(base);
-    if (!directory) {
-        if (errno == ENOENT && !link.empty()) {
-            reservation_ = {};
-            return; // a tablespace that was dropped
-        }
-        throw io_error("open directory", base, errno);
-    }
-    fd_ = open_beneath(directory, link.empty() ? path : path.substr(link.size() + 1));
+    // O_NONBLOCK: opening a FIFO must not wait for its writer.
+    fd_ = data_directory().open(path, O_RDONLY | O_NONBLOCK);
     if (!fd_) {
         if (errno == ENOENT || errno == ENOTDIR) {
             reservation_ = {};
