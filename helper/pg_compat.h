@@ -61,7 +61,4 @@ inline RelationId relation_id(const xl_smgr_truncate &record)
 #endif
 static_assert(sizeof(PgRelation) == 12, "the relation in a WAL block reference has another size: review wal_record.cpp");
 
-// GenerateRecoveryConfig() has a third argument, the database's name.
-inline constexpr bool recovery_config_takes_dbname = PG_VERSION_NUM >= 170000;
-
 } // namespace failback

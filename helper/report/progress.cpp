@@ -151,12 +151,14 @@ void Progress::break_line()
 
 double Progress::seconds(Phase phase) const
 {
-    return seconds_[static_cast<size_t>(phase)];
+    double before = seconds_[static_cast<size_t>(phase)];
+    return running_ && phase == phase_ ? before + clock_() - started_ : before;
 }
 
 int64_t Progress::bytes(Phase phase) const
 {
-    return bytes_[static_cast<size_t>(phase)];
+    int64_t before = bytes_[static_cast<size_t>(phase)];
+    return running_ && phase == phase_ ? before + done_ : before;
 }
 
 double Progress::total_seconds() const

@@ -34,7 +34,8 @@ public:
     // Gives log messages a line of their own.
     void break_line();
 
-    double seconds(Phase phase) const; // 0 if it did not run
+    // So far, for the phase that is running; 0 if it did not run.
+    double seconds(Phase phase) const;
     int64_t bytes(Phase phase) const;
     double total_seconds() const; // since construction
 

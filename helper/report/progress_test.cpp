@@ -97,6 +97,8 @@ TEST_F(ProgressTest, SilentWhenNotAskedForButKeepsTimes)
     progress.start(Phase::apply, 10); // resumed
     now += 1;
     progress.add(5);
+    EXPECT_DOUBLE_EQ(progress.seconds(Phase::apply), 4);
+    EXPECT_EQ(progress.bytes(Phase::apply), 15);
     progress.finish();
     EXPECT_EQ(sink.text(), "");
     EXPECT_DOUBLE_EQ(progress.seconds(Phase::apply), 4);

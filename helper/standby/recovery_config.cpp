@@ -1,18 +1,13 @@
 #include "helper/standby/recovery_config.h"
 
 #include "common/error.h"
-#include "helper/pg_compat.h"
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
+#include <libpq-fe.h>
 #include <memory>
-#include <vector>
-
-extern "C" {
-#include "libpq-fe.h"
-
-#include "fe_utils/recovery_gen.h"
-}
+#include <set>
 
 namespace failback {
 
@@ -30,27 +25,78 @@ std::string setting_name(std::string_view line)
     return name;
 }
 
-// 17 gave the function a third argument, the database for slot synchronisation: none.
-template <bool takes_dbname>
-PQExpBuffer generate(auto function, PGconn *connection, char *slot)
+using ConninfoOptions = std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption *)>;
+
+// Keywords set in a connection string.
+std::set<std::string, std::less<>> keywords_in(const std::string &conninfo)
 {
-    if constexpr (takes_dbname)
-        return function(connection, slot, nullptr);
-    else
-        return function(connection, slot);
+    // One word alone is a database's name.
+    if (conninfo.find('=') == conninfo.npos && conninfo.find("://") == conninfo.npos)
+        return {"dbname"};
+    std::set<std::string, std::less<>> keywords;
+    ConninfoOptions options(PQconninfoParse(conninfo.c_str(), nullptr), PQconninfoFree);
+    for (const PQconninfoOption *option = options.get(); option != nullptr && option->keyword != nullptr; option++)
+        if (option->val != nullptr)
+            keywords.insert(option->keyword);
+    return keywords;
+}
+
+// Of this program's connection, not of the standby's, unless the user set them.
+bool only_if_given(std::string_view keyword)
+{
+    return keyword == "dbname" || keyword == "connect_timeout" || keyword == "tcp_user_timeout" || keyword.starts_with("keepalives");
+}
+
+// The server sets these itself.
+bool never_written(std::string_view keyword)
+{
+    return keyword == "replication" || keyword == "fallback_application_name";
+}
+
+bool is_plain(char c)
+{
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
 }
 
 } // namespace
 
-std::string connection_lines(pg_conn *connection, const std::string &slot)
+std::string connection_string(const std::vector<ConnectionSetting> &settings)
 {
-    std::string slot_copy = slot; // 15 takes a writable string
-    std::unique_ptr<PQExpBufferData, void (*)(PQExpBuffer)> contents(
-        generate<recovery_config_takes_dbname>(GenerateRecoveryConfig, connection, slot.empty() ? nullptr : slot_copy.data()),
-        destroyPQExpBuffer);
-    if (!contents || PQExpBufferBroken(contents.get()))
+    std::string text;
+    for (const ConnectionSetting &setting : settings) {
+        text += (text.empty() ? "" : " ") + setting.keyword + "=";
+        if (!setting.value.empty() && std::all_of(setting.value.begin(), setting.value.end(), is_plain)) {
+            text += setting.value;
+            continue;
+        }
+        text += '\'';
+        for (char c : setting.value) {
+            if (c == '\'' || c == '\\')
+                text += '\\';
+            text += c;
+        }
+        text += '\'';
+    }
+    return text;
+}
+
+std::string connection_lines(pg_conn *connection, const std::string &slot, const std::string &given)
+{
+    ConninfoOptions options(PQconninfo(connection), PQconninfoFree);
+    if (!options)
         throw Error(ErrorCode::internal, "out of memory");
-    return std::string(contents->data, contents->len);
+    auto keywords = keywords_in(given);
+    std::vector<ConnectionSetting> settings;
+    for (const PQconninfoOption *option = options.get(); option->keyword != nullptr; option++) {
+        if (option->val == nullptr || option->val[0] == '\0' || never_written(option->keyword))
+            continue;
+        if (!only_if_given(option->keyword) || keywords.contains(option->keyword))
+            settings.push_back({option->keyword, option->val});
+    }
+    std::string lines = "primary_conninfo = " + quote_setting(connection_string(settings)) + "\n";
+    if (!slot.empty())
+        lines += "primary_slot_name = " + quote_setting(slot) + "\n";
+    return lines;
 }
 
 std::string recovery_config(std::string_view current, const RecoverySettings &settings)

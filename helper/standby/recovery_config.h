@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 struct pg_conn; // libpq's PGconn
 
@@ -17,9 +18,20 @@ struct RecoverySettings {
     std::string restore_command; // not empty: set it
 };
 
-// What to write for a standby that follows the server at the other end of `connection`, with the options that
-// made this connection (password too, if it was given). slot may be empty. Throws Error(internal) out of memory.
-std::string connection_lines(pg_conn *connection, const std::string &slot);
+struct ConnectionSetting {
+    std::string keyword; // libpq's
+    std::string value;
+};
+
+// What to write for a standby that follows the server at the other end of `connection`: the settings of this connection,
+// with a password if one was given, as pg_basebackup -R does. `given` is the connection string from the command line:
+// the time limits (connect_timeout, keepalives, tcp_user_timeout) that this program adds are written only if they stand in
+// it, and so is dbname, which servers from 17 on use to synchronize slots. slot may be empty. Throws Error(internal) out
+// of memory.
+std::string connection_lines(pg_conn *connection, const std::string &slot, const std::string &given = {});
+
+// "host=new user='a b'": a connection string.
+std::string connection_string(const std::vector<ConnectionSetting> &settings);
 
 // `current` (content of the file; may be empty) without the lines that set what `settings` sets, followed by these.
 // primary_slot_name goes with primary_conninfo: a slot is of one server. Everything else, comments too, stays as it was.

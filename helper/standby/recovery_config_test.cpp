@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <libpq-fe.h>
+#include <memory>
+
 namespace failback {
 namespace {
 
@@ -53,6 +57,41 @@ TEST(RecoveryConfig, RepeatedRunsChangeNothing)
     RecoverySettings settings{connection, "cp /a/%f %p"};
     std::string once = recovery_config("port = 1\n", settings);
     EXPECT_EQ(recovery_config(once, settings), once);
+}
+
+TEST(ConnectionString, Quoting)
+{
+    EXPECT_EQ(connection_string({{"host", "/tmp"}, {"port", "5432"}, {"user", "it's \\"}, {"password", ""}}),
+              "host='/tmp' port=5432 user='it\\'s \\\\' password=''");
+}
+
+// Settings as a connection has them, without a server: the attempt is not waited for, and fails.
+std::string lines_of(const std::string &given, const std::string &slot)
+{
+    const char *keywords[] = {"keepalives_idle", "tcp_user_timeout", "connect_timeout", "fallback_application_name", "dbname", nullptr};
+    const char *values[] = {"10", "60000", "60", "pg_failback", given.c_str(), nullptr};
+    std::unique_ptr<PGconn, void (*)(PGconn *)> unconnected(PQconnectStartParams(keywords, values, 1), PQfinish);
+    return connection_lines(unconnected.get(), slot, given);
+}
+
+TEST(ConnectionLines, WithoutOurOwnSettings)
+{
+    std::string lines = lines_of("host=/nonexistent/a\\'b user=u port=6543 password=secret dbname=app", "");
+    EXPECT_TRUE(lines.starts_with("primary_conninfo = '")) << lines;
+    EXPECT_TRUE(lines.ends_with("'\n")) << lines;
+    EXPECT_EQ(lines.find('\n'), lines.size() - 1);
+    for (const char *there : {"user=u ", "port=6543", "password=secret", "host=''/nonexistent/a\\\\''b''", "dbname=app"})
+        EXPECT_NE(lines.find(there), std::string::npos) << there << " in " << lines;
+    for (const char *not_there : {"keepalives", "tcp_user_timeout", "connect_timeout", "fallback", "replication"})
+        EXPECT_EQ(lines.find(not_there), std::string::npos) << not_there << " in " << lines;
+}
+
+TEST(ConnectionLines, WhatTheUserSetStays)
+{
+    EXPECT_NE(lines_of("host=/nonexistent connect_timeout=7", "").find("connect_timeout=7"), std::string::npos);
+    EXPECT_EQ(lines_of("host=/nonexistent connect_timeout=7", "").find("dbname"), std::string::npos);
+    EXPECT_NE(lines_of("postgresql://%2Fnonexistent/app?keepalives_idle=33", "").find("keepalives_idle=33"), std::string::npos);
+    EXPECT_TRUE(lines_of("host=/nonexistent", "it").ends_with("\nprimary_slot_name = 'it'\n"));
 }
 
 TEST(RecoveryConfig, Quoting)
