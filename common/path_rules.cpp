@@ -280,4 +280,31 @@ bool is_emptied_directory(std::string_view path)
     return is_one_of(path, emptied_directories);
 }
 
+std::optional<std::string> log_directory_inside(std::string_view setting, std::string_view data_directory)
+{
+    if (setting.starts_with('/')) {
+        while (data_directory.ends_with('/'))
+            data_directory.remove_suffix(1);
+        if (!setting.starts_with(data_directory) || !setting.substr(data_directory.size()).starts_with('/'))
+            return std::nullopt;
+        setting.remove_prefix(data_directory.size());
+    }
+    std::string normal;
+    while (!setting.empty()) {
+        std::string_view part = take_part(setting);
+        if (part == "..")
+            return std::nullopt;
+        if (part.empty() || part == ".")
+            continue;
+        if (normal.empty() && is_cluster_directory(part))
+            return std::nullopt;
+        if (!normal.empty())
+            normal += '/';
+        normal += part;
+    }
+    if (normal.empty())
+        return std::nullopt;
+    return normal;
+}
+
 } // namespace failback

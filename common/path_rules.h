@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string>
 #include <string_view>
 
 namespace failback {
@@ -72,5 +73,10 @@ bool is_cluster_directory(std::string_view first_part);
 // Directories whose contents are never copied and are removed from the target (pg_dynshmem, pg_notify,
 // pg_replslot, pg_serial, pg_snapshots, pg_stat_tmp, pg_subtrans); the directory itself must exist.
 bool is_emptied_directory(std::string_view path);
+
+// The setting log_directory as a path relative to `data_directory` (absolute), written as the walk reports
+// it ("./log//" is "log"); nullopt when it lies elsewhere, is the data directory itself, or lies in one
+// of PostgreSQL's own directories, whose contents are not logs alone.
+std::optional<std::string> log_directory_inside(std::string_view setting, std::string_view data_directory);
 
 } // namespace failback

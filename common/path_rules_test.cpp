@@ -144,4 +144,21 @@ TEST(PathRules, KeysAndDirectories)
     EXPECT_FALSE(is_emptied_directory("pg_stat"));
 }
 
+TEST(LogDirectoryInside, Table)
+{
+    const struct {
+        const char *setting;
+        std::optional<std::string> expected;
+    } rows[] = {
+        {"log", "log"},          {"./logs//pg/", "logs/pg"}, {"/data/pg/log", "log"}, {"/data/pg//a/b", "a/b"},
+        {"/data/pg", {}},        {"/data/pg/", {}},          {"/data/pgx/log", {}},   {"/var/log", {}},
+        {"../log", {}},          {"log/../..", {}},          {".", {}},               {"", {}},
+        {"base", {}},            {"pg_wal/log", {}},         {"/data/pg/global", {}}, {"based", "based"},
+    };
+    for (const auto &row : rows) {
+        EXPECT_EQ(log_directory_inside(row.setting, "/data/pg"), row.expected) << row.setting;
+        EXPECT_EQ(log_directory_inside(row.setting, "/data/pg/"), row.expected) << row.setting;
+    }
+}
+
 } // namespace

@@ -49,7 +49,7 @@ private:
     static WalkOptions walk_options(bool private_keys)
     {
         WalkOptions options;
-        if (auto log_directory = log_directory_inside())
+        if (auto log_directory = source_log_directory())
             options.log_directories.push_back(*log_directory);
         options.private_keys = private_keys;
         options.tablespace_directory = TABLESPACE_VERSION_DIRECTORY;

@@ -31,36 +31,15 @@ const BeneathDirectory &data_directory()
 
 } // namespace
 
-std::optional<std::string> log_directory_inside()
+std::optional<std::string> source_log_directory()
 {
     if (!Log_directory)
         return std::nullopt;
-    std::string path = Log_directory;
-    if (path.starts_with('/')) {
-        std::string data_directory = DataDir;
-        if (!is_below(path, data_directory) || path.size() == data_directory.size())
-            return std::nullopt;
-        path.erase(0, data_directory.size());
-    }
-    // "./log//" is the same place as "log".
-    std::string normal;
-    for (size_t start = 0; start < path.size();) {
-        size_t slash = std::min(path.find('/', start), path.size());
-        std::string part = path.substr(start, slash - start);
-        start = slash + 1;
-        if (part.empty() || part == ".")
-            continue;
-        if (part == "..")
-            return std::nullopt;
-        normal += (normal.empty() ? "" : "/") + part;
-    }
-    if (normal.empty() || is_cluster_directory(std::string_view(normal).substr(0, normal.find('/'))))
-        return std::nullopt;
-    return normal;
+    return log_directory_inside(Log_directory, DataDir);
 }
 
 ServedPaths::ServedPaths()
-    : superuser_(pg_call([] { return superuser(); })), log_directory_(log_directory_inside())
+    : superuser_(pg_call([] { return superuser(); })), log_directory_(source_log_directory())
 {
 }
 

@@ -7,9 +7,8 @@
 
 namespace failback {
 
-// log_directory relative to the data directory when it lies inside and in no directory of
-// PostgreSQL's own; nullopt otherwise.
-std::optional<std::string> log_directory_inside();
+// Where this server's logs are, as log_directory_inside() says it.
+std::optional<std::string> source_log_directory();
 
 // What the current user may read.
 class ServedPaths {

@@ -27,7 +27,7 @@ Datum source_state(FunctionCallInfo fcinfo)
     const ControlImage control = ControlImage::read();
     const ControlFileData &data = control.data();
     const RunningWal wal = RunningWal::look(control);
-    const std::optional<std::string> log_directory = log_directory_inside();
+    const std::optional<std::string> log_directory = source_log_directory();
     const std::optional<std::string> history = wal.history_text();
 
     Datum values[32] = {};

@@ -1,0 +1,25 @@
+-- Another schema, at once or later; the grant makes it usable there.
+DROP EXTENSION pg_failback;
+CREATE SCHEMA "regress there";
+CREATE EXTENSION pg_failback SCHEMA "regress there";
+CREATE ROLE regress_there;
+SELECT "regress there".pg_failback_grant('regress_there');
+SET ROLE regress_there;
+SELECT timeline FROM "regress there".pg_failback_source_state();
+SELECT results FROM "regress there".pg_failback_read_chunks(ARRAY['PG_VERSION'], ARRAY[0], ARRAY[1]);
+RESET ROLE;
+CREATE SCHEMA regress_elsewhere;
+ALTER EXTENSION pg_failback SET SCHEMA regress_elsewhere;
+SELECT regress_elsewhere.pg_failback_revoke('regress_there');
+SET ROLE regress_there;
+SELECT refusal('SELECT regress_elsewhere.pg_failback_source_state()');
+RESET ROLE;
+SELECT regress_elsewhere.pg_failback_grant('regress_there');
+SET ROLE regress_there;
+SELECT timeline FROM regress_elsewhere.pg_failback_source_state();
+RESET ROLE;
+SELECT regress_elsewhere.pg_failback_revoke('regress_there');
+REVOKE ALL ON SCHEMA "regress there", regress_elsewhere FROM regress_there;
+DROP ROLE regress_there;
+DROP EXTENSION pg_failback;
+DROP SCHEMA "regress there", regress_elsewhere;

@@ -1,0 +1,63 @@
+-- The end of recovery is a record's end that is on disk already.
+SELECT pg_current_wal_insert_lsn() AS before \gset
+SELECT lsn > :'before' AS after, lsn <= pg_current_wal_flush_lsn() AS flushed, timeline, in_recovery FROM pg_failback_recovery_end();
+
+-- WAL is held from exactly the location asked for, by whoever may execute the function.
+CREATE ROLE regress_wal;
+SELECT pg_failback_grant('regress_wal');
+SELECT pg_current_wal_insert_lsn() AS here \gset
+SET ROLE regress_wal;
+SELECT pg_failback_hold_wal(:'here') = 'pg_failback_' || pg_backend_pid() AS name;
+RESET ROLE;
+SELECT slot_type, temporary, restart_lsn = :'here' AS exactly, active_pid = pg_backend_pid() AS mine
+  FROM pg_replication_slots WHERE slot_name = 'pg_failback_' || pg_backend_pid();
+
+-- Segments that a checkpoint would have removed stay.
+SELECT pg_walfile_name(:'here') AS held \gset
+SELECT pg_switch_wal() IS NOT NULL AS switched;
+CREATE TABLE regress_wal_1 AS SELECT 1 AS a;
+CHECKPOINT;
+SELECT pg_switch_wal() IS NOT NULL AS switched;
+CREATE TABLE regress_wal_2 AS SELECT 1 AS a;
+CHECKPOINT;
+SELECT pg_switch_wal() IS NOT NULL AS switched;
+CREATE TABLE regress_wal_3 AS SELECT 1 AS a;
+CHECKPOINT;
+SELECT count(*) FROM pg_ls_waldir() WHERE name = :'held';
+-- Asked again it moves, either way, and looks again.
+SELECT pg_failback_hold_wal(pg_current_wal_insert_lsn()) IS NOT NULL AS later;
+SELECT pg_failback_hold_wal(:'here') IS NOT NULL AS earlier;
+SELECT restart_lsn = :'here' AS exactly FROM pg_replication_slots WHERE slot_name = 'pg_failback_' || pg_backend_pid();
+SELECT pg_failback_release_wal();
+SELECT pg_failback_release_wal();
+SELECT count(*) FROM pg_replication_slots;
+
+-- Released, it goes; and what is gone cannot be held.
+SELECT pg_switch_wal() IS NOT NULL AS switched;
+CREATE TABLE regress_wal_4 AS SELECT 1 AS a;
+CHECKPOINT;
+SELECT count(*) FROM pg_ls_waldir() WHERE name = :'held';
+SELECT regexp_replace(replace(refusal(format('SELECT pg_failback_hold_wal(%L)', :'here')), :'here', 'LSN'), '[0-9A-F]{24}', 'SEGMENT');
+SELECT count(*) FROM pg_replication_slots;
+
+-- Locations that are none.
+SELECT refusal('SELECT pg_failback_hold_wal(''0/0'')');
+SELECT refusal('SELECT pg_failback_hold_wal(''7FFFFFFF/0'')');
+SELECT pg_failback_hold_wal(NULL) IS NULL AS strict;
+
+-- The slot does not outlive its session.
+SELECT pg_failback_hold_wal(pg_current_wal_insert_lsn()) IS NOT NULL AS held;
+\c
+DO $$
+DECLARE
+    deadline timestamptz := clock_timestamp() + '60 s';
+BEGIN
+    WHILE EXISTS (SELECT FROM pg_replication_slots) AND clock_timestamp() < deadline LOOP
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END
+$$;
+SELECT count(*) FROM pg_replication_slots;
+SELECT pg_failback_revoke('regress_wal');
+DROP ROLE regress_wal;
+DROP TABLE regress_wal_1, regress_wal_2, regress_wal_3, regress_wal_4;
