@@ -38,7 +38,13 @@ public:
         return field;
     }
 
-    void skip(size_t bytes) { at_ += bytes; }
+    void skip(size_t bytes)
+    {
+        if (bytes_.size() - at_ < bytes)
+            malformed(record_, "its headers are longer than it");
+        at_ += bytes;
+    }
+
     size_t at() const { return at_; }
 
 private:
@@ -143,7 +149,7 @@ void decode_record(const WalRecord &record, DecodedRecord &decoded)
             malformed(record, "it has an unknown kind of header");
         }
     }
-    if (cursor.at() > record.total_length || record.total_length - cursor.at() != payload)
+    if (record.total_length - cursor.at() != payload)
         malformed(record, "its parts do not add up to its length");
 }
 
