@@ -144,6 +144,10 @@ private:
 
     void add_recovery_config(ServerSource &source, StagedPlan &staged)
     {
+        if (!source.may_replicate())
+            summary_.warnings.push_back(format("role \"%s\" may not stream WAL, but primary_conninfo will name it;"
+                                               " on the source, run ALTER ROLE ... REPLICATION or name another role in primary_conninfo",
+                                               source.user().c_str()));
         RecoverySettings settings;
         settings.connection_lines = connection_lines(source.connection(), "");
         settings.restore_command = options_.restore_command;

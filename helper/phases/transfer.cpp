@@ -80,7 +80,7 @@ private:
         std::vector<FileAction> wal = plan_wal(wal_plan_input(inspection_, scan_, target_manifest_, end));
         size_t first = staged_.actions.size();
         staged_.actions.insert(staged_.actions.end(), std::make_move_iterator(wal.begin()), std::make_move_iterator(wal.end()));
-        context_.progress.set_total(context_.progress.bytes(Phase::fetch) + bytes_of(staged_.actions, first));
+        context_.progress.set_total(context_.summary.bytes_fetched + bytes_of(staged_.actions, first));
         std::vector<FileActionKind> kinds;
         for (size_t i = first; i < staged_.actions.size(); i++)
             kinds.push_back(staged_.actions[i].kind);

@@ -225,6 +225,13 @@ RecoveryEnd ServerSource::recovery_end()
     return end;
 }
 
+bool ServerSource::may_replicate()
+{
+    PgResult result = connection_.query("SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles"
+                                        " WHERE rolname OPERATOR(pg_catalog.=) SESSION_USER", {}, true);
+    return PQntuples(result.get()) == 1 && BinaryField(result.get(), 0, 0).boolean();
+}
+
 std::unique_ptr<ChunkReader> ServerSource::open_reader()
 {
     return std::make_unique<ServerChunkReader>(options_, schema_);

@@ -28,6 +28,9 @@ public:
     std::unique_ptr<ChunkReader> open_reader() override;
     std::string describe() const override;
 
+    // Whether the connection's role could stream WAL, as the primary_conninfo that -R writes has to.
+    bool may_replicate();
+    std::string user() const { return PQuser(connection_.get()); }
     // The control connection, for what -R derives from it.
     PGconn *connection() const { return connection_.get(); }
 
