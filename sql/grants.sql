@@ -34,9 +34,11 @@ RESET ROLE;
 SELECT refusal('SELECT pg_failback_grant(''-'')');
 SELECT refusal('SELECT pg_failback_grant(0::regrole)');
 SELECT pg_failback_grant(NULL) IS NULL AS strict;
--- A failed GRANT leaves nothing half done, and a hostile search_path changes nothing.
+-- A hostile search_path changes nothing.
+SET client_min_messages = warning;
 CREATE SCHEMA regress_hostile;
-CREATE FUNCTION regress_hostile.format(text, VARIADIC "any") RETURNS text LANGUAGE sql AS 'SELECT ''pg_catalog.pg_sleep(double precision)''';
+CREATE FUNCTION regress_hostile.quote_ident(text) RETURNS text LANGUAGE sql AS $$SELECT 'regress_hostile'$$;
+CREATE FUNCTION regress_hostile.pg_get_function_identity_arguments(oid) RETURNS text LANGUAGE sql AS 'SELECT NULL';
 CREATE FUNCTION regress_hostile.pg_failback_source_state() RETURNS int LANGUAGE sql AS 'SELECT 1';
 SET search_path = regress_hostile, public, pg_catalog;
 SELECT public.pg_failback_grant('"regress Failback''s"');

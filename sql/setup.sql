@@ -35,12 +35,12 @@ END
 $$;
 
 -- How many descriptors of this session are open on files whose name contains `part`.
+CREATE TABLE descriptor_count (n int);
 CREATE FUNCTION open_descriptors(part text) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     n int;
 BEGIN
-    CREATE TEMP TABLE IF NOT EXISTS descriptor_count (n int);
-    TRUNCATE descriptor_count;
+    DELETE FROM descriptor_count;
     EXECUTE format('COPY descriptor_count FROM PROGRAM %L',
                    format('ls -l /proc/%s/fd | grep -c %s || true', pg_backend_pid(), quote_literal(part)));
     SELECT d.n INTO n FROM descriptor_count d;
