@@ -2,6 +2,7 @@
 # lock files. And what must not get lost: the target's own logs.
 use strict;
 use warnings;
+use Cwd;
 use FailbackTest;
 use IO::Socket::UNIX;
 use PostgreSQL::Test::Utils;
@@ -9,25 +10,37 @@ use Test::More;
 
 plan skip_all => 'pg_rewind copies logs and recycled WAL' if is_pg_rewind();
 
-my $old = start_primary('old', conf => "logging_collector = on\nlog_directory = 'log'\nwal_keep_size = 0\nmin_wal_size = 160MB\n");
+my $old = start_primary('old', conf => "logging_collector = on\nlog_directory = 'log'\nwal_keep_size = 0\nmin_wal_size = 320MB\n");
 create_upsert_table($old);
 $old->safe_psql('postgres', 'CREATE UNLOGGED TABLE scratch (id int PRIMARY KEY, t text)');
 my $new = add_standby('new', $old);
-promote($new);
-
-$_->append_conf('log/own.log', 'log of ' . $_->name) for ($old, $new);
-# Recycled segments of the new primary wait under future names, older ones may still lie there.
+# Recycled segments of the new primary wait under future names.
 for (1 .. 4)
 {
-	$new->safe_psql('postgres', 'SELECT pg_switch_wal()');
-	upsert($new, 10);
+	upsert($old, 10);
+	$old->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	$old->safe_psql('postgres', 'CHECKPOINT');
+	wait_streaming($new, $old);
 	$new->safe_psql('postgres', 'CHECKPOINT');
 }
+# What is needed from here on stays.
+for ($old, $new)
+{
+	$_->append_conf('postgresql.conf', 'wal_keep_size = 1GB');
+	$_->reload;
+	$_->poll_query_until('postgres', "SELECT current_setting('wal_keep_size') = '1GB'");
+}
+promote($new);
+upsert($new, 10);
+$_->append_conf('log/own.log', 'log of ' . $_->name) for ($old, $new);
 $new->safe_psql('postgres', "INSERT INTO scratch SELECT i, repeat('unlogged', 100) FROM generate_series(1, 20000) i");
 $new->safe_psql('postgres', 'CHECKPOINT');
 upsert($old, 20);
-my $socket = IO::Socket::UNIX->new(Local => $_->data_dir . '/a.socket', Listen => 1)
-  for ($new);
+# A socket's path is limited to some hundred bytes: bind it from inside.
+my $here = getcwd();
+chdir $new->data_dir or die;
+my $socket = IO::Socket::UNIX->new(Local => 'a.socket', Listen => 1) or die "no socket: $!";
+chdir $here or die;
 my $temporary = $new->background_psql('postgres');
 $temporary->query_safe("CREATE TEMP TABLE passing AS SELECT repeat('x', 1000) FROM generate_series(1, 10000)");
 my $scratch = $new->safe_psql('postgres', "SELECT pg_relation_filepath('scratch')");
@@ -45,7 +58,7 @@ ok(-e $old->data_dir . "/${scratch}_init", 'but what recovery makes the table fr
 is(join(' ', grep { /(^|\/)t\d+_\d+/ } keys %there), '', 'no temporary table arrived');
 ok(!-e $old->data_dir . '/a.socket', 'no socket arrived');
 is(join(' ', grep { /^pg_wal\/[0-9A-F]{24}$/ && substr($_, 7) gt $current } keys %there), '', 'no recycled WAL arrived');
-ok(!$there{"postmaster.$_"}, "no postmaster.$_ of the source") for ('pid');
+ok(!$there{'postmaster.pid'}, 'no lock file of the source');
 is(join(' ', grep { /pg_failback/ } keys %there), '', 'nothing of ours is left behind');
 $temporary->quit;
 

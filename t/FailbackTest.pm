@@ -268,7 +268,8 @@ sub failback_ok
 	}
 	if ($option{start} // 1)
 	{
-		$target->start;
+		# Without fail_ok a server that does not start ends the whole run, not just this scene.
+		$target->start(fail_ok => 1) or die $target->name . " does not start as a standby";
 		ok(wait_streaming($target, $source), $target->name . ' streams from ' . $source->name)
 		  or die 'nothing after this makes sense; see ' . $target->logfile;
 	}

@@ -1,0 +1,35 @@
+# Databases created, dropped and copied on both sides, one of them under the same name on both.
+use strict;
+use warnings;
+use FailbackTest;
+use Test::More;
+
+my $old = start_primary('old', checksums => 0);
+create_upsert_table($old);
+for my $name ('kept', 'dropped_by_old', 'dropped_by_new')
+{
+	$old->safe_psql('postgres', "CREATE DATABASE $name");
+	$old->safe_psql($name, 'CREATE TABLE here AS SELECT i FROM generate_series(1, 1000) i');
+}
+my $new = add_standby('new', $old);
+promote($new);
+
+$old->safe_psql('postgres', 'DROP DATABASE dropped_by_old');
+$new->safe_psql('postgres', 'DROP DATABASE dropped_by_new');
+for my $node ($old, $new)
+{
+	my $name = $node->name;
+	# Both ways of making one: page by page through WAL, and as a copy of files.
+	$node->safe_psql('postgres', "CREATE DATABASE same TEMPLATE kept STRATEGY wal_log");
+	$node->safe_psql('postgres', "CREATE DATABASE only_$name TEMPLATE kept STRATEGY file_copy");
+	$node->safe_psql('same', "INSERT INTO here SELECT hashtext('$name' || i) FROM generate_series(1, 3000) i");
+	$node->safe_psql("only_$name", "CREATE TABLE there AS SELECT md5(i::text) FROM generate_series(1, 3000) i");
+	$node->safe_psql('kept', "UPDATE here SET i = -i WHERE i % 7 = 0");
+}
+failback_ok($old, $new);
+is($old->safe_psql('postgres', "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT datistemplate"),
+	'dropped_by_old kept only_new postgres same', 'the databases are those of the new primary');
+# This pair goes by wal_log_hints instead of data checksums.
+ends_equal($old, $new, no_checksums => 1);
+
+done_testing();

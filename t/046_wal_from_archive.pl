@@ -1,0 +1,40 @@
+# The old primary's WAL back to the last common checkpoint is gone from its pg_wal; -c fetches it from the
+# archive with the target's restore_command.
+use strict;
+use warnings;
+use FailbackTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $archive = PostgreSQL::Test::Utils::tempdir;
+my $old = start_primary('old', conf => "wal_keep_size = 0\nmin_wal_size = 32MB\nmax_wal_size = 64MB\n"
+	  . "archive_mode = on\narchive_command = 'cp \"%p\" \"$archive/%f\"'\n"
+	  . "restore_command = 'cp \"$archive/%f\" \"%p\"'\n");
+create_upsert_table($old);
+my $new = add_standby('new', $old, conf => "wal_keep_size = 1GB\narchive_mode = off\nrestore_command = ''\n");
+upsert($old, 50);
+wait_streaming($new, $old);
+promote($new);
+upsert($new, 50);
+# Several segments and checkpoints, until what the fork began with has been recycled.
+my $first = $old->safe_psql('postgres', 'SELECT pg_walfile_name(redo_lsn) FROM pg_control_checkpoint()');
+wait_until('the first segment has been recycled', sub {
+	$old->safe_psql('postgres', 'SELECT upsert(i) FROM generate_series(1, 2000) i');
+	$old->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	$old->safe_psql('postgres', 'CHECKPOINT');
+	return !-e $old->data_dir . "/pg_wal/$first";
+});
+my $last = last_wal_file($old);
+$old->stop('fast');
+ok(!-e $old->data_dir . "/pg_wal/$first", 'the WAL is gone');
+ok(-e "$archive/$first", 'the archive has it');
+
+if (!is_pg_rewind())
+{
+	refused_ok('without -c', $old->data_dir, qr/WAL segment "[0-9A-F]{24}": the WAL segment is missing/,
+		'-D', $old->data_dir, '--source-server=' . source_conninfo($new));
+}
+failback_ok($old, $new, options => ['-c']);
+ends_equal($old, $new);
+
+done_testing();
