@@ -100,28 +100,33 @@ TEST(WalRecord, RefusesHeadersThatDoNotAddUp)
     }
 }
 
-// Whatever stands in the headers, nothing outside the record is read (the sanitizers watch).
+// Whatever stands in the headers, nothing outside the record is read (the sanitizers watch its exact bytes).
 TEST(WalRecord, SurvivesRandomHeaders)
 {
     std::mt19937 random(7);
     int refused = 0;
-    for (int i = 0; i < 5000; ++i) {
-        TestWal wal(65536, 8192);
-        // A small record, where the headers can run past its end, at the end of its page.
-        uint32_t size = 27 + random() % 120;
-        wal.append_sized((wal.room_in_page() - ((size + 7) & ~7u)));
-        Lsn start = wal.append_sized(size);
-        for (uint32_t changes = 1 + random() % 12; changes > 0; --changes)
-            *(wal.at(start) + 24 + random() % (size - 24)) = random() % 2 ? random() % 256 : random() % 2 * 32 + random() % 4;
-        wal.seal(start);
+    for (int i = 0; i < 20000; ++i) {
+        std::vector<unsigned char> bytes(25 + random() % 120);
+        for (size_t at = SizeOfXLogRecord; at < bytes.size(); ++at)
+            bytes[at] = static_cast<unsigned char>(random() % 2 ? random() : random() % 2 * 16 + random() % 4);
+        // Often a block or a data header comes first.
+        const unsigned char first[] = {0, 1, XLR_BLOCK_ID_DATA_SHORT, XLR_BLOCK_ID_DATA_LONG, XLR_BLOCK_ID_ORIGIN};
+        bytes[SizeOfXLogRecord] = first[random() % 5];
+        std::span<const unsigned char> piece(bytes);
+        WalRecord record;
+        record.start = Lsn{0x1000028};
+        record.total_length = static_cast<uint32_t>(bytes.size());
+        record.pieces = {&piece, 1};
+        DecodedRecord decoded;
         try {
-            DecodedRecord decoded = decode_at(wal, start);
-            EXPECT_LE(decoded.main_data_bytes, size);
+            decode_record(record, decoded);
+            EXPECT_LE(decoded.main_data_bytes, bytes.size());
         } catch (const Error &) {
             ++refused;
         }
     }
     EXPECT_GT(refused, 1000);
+    EXPECT_LT(refused, 20000);
 }
 
 } // namespace
