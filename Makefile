@@ -28,16 +28,16 @@ uninstall:
 	$(MAKE) -C helper uninstall
 
 installcheck:
-	@t/installcheck
+	@.ci/step-down t/installcheck
 
 unit:
 	$(MAKE) -C helper unit
 
 demo:
-	@bench/demo
+	@.ci/step-down bench/demo
 
 bench:
-	@bench/run
+	@.ci/step-down bench/run
 
 check-packages:
 	@.ci/packages $(if $(filter 0,$(shell id -u)),install,check)
