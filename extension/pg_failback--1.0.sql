@@ -103,6 +103,16 @@ AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION pg_failback_release_wal() IS
     'drops the slot of pg_failback_hold_wal; false if there is none';
 
+CREATE FUNCTION pg_failback_backup_start(fast bool DEFAULT true) RETURNS pg_lsn
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION pg_failback_backup_start(bool) IS
+    'starts an online backup of this session, with a checkpoint (at once if fast), so that files read from then on can be repaired by replay; returns where its WAL starts';
+
+CREATE FUNCTION pg_failback_backup_stop() RETURNS void
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION pg_failback_backup_stop() IS
+    'ends the online backup of this session without waiting for the WAL archive';
+
 CREATE FUNCTION pg_failback_grant(role regrole) RETURNS void
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION pg_failback_grant(regrole) IS
@@ -120,5 +130,7 @@ REVOKE ALL ON FUNCTION pg_failback_read_chunks(text[], int8[], int8[], text, int
 REVOKE ALL ON FUNCTION pg_failback_recovery_end() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_hold_wal(pg_lsn) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_release_wal() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_failback_backup_start(bool) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_failback_backup_stop() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_grant(regrole) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_revoke(regrole) FROM PUBLIC;

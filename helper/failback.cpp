@@ -1,6 +1,7 @@
 #include "helper/failback.h"
 
 #include "helper/cluster/target_settings.h"
+#include "helper/phases/compare.h"
 #include "helper/phases/make_plan.h"
 #include "helper/phases/scan.h"
 #include "helper/phases/transfer.h"
@@ -54,34 +55,87 @@ private:
         ServerSource source(source_options());
         Inspection inspection = inspect(context_, std::move(target_control), source);
 
-        progress_.start(Phase::scan);
-        std::optional<ScanOutcome> found = scan(context_, inspection, source);
-        if (!found) {
+        std::optional<Difference> difference = find_difference(inspection, source);
+        if (!difference) {
             no_rewind_required(source);
             return;
         }
-        announce(*found);
 
         progress_.start(Phase::plan);
-        PlanOutcome planned = make_plan(context_, inspection, *found, source);
+        Manifests manifests = read_manifests(context_, inspection, source);
+        if (compare_) {
+            progress_.start(Phase::compare);
+            difference->blocks = compare_blocks(context_, inspection, manifests, source);
+            progress_.start(Phase::plan);
+        }
+        Plan plan = make_plan(context_, inspection, *difference, manifests);
         // The WAL to come is not known yet; what there is by now is close enough for the space it takes.
-        WalPlanInput wal = wal_plan_input(inspection, *found, planned.target_manifest, inspection.source_state.current);
+        WalPlanInput wal = wal_plan_input(inspection, *difference, manifests, inspection.source_state.current);
         std::vector<FileAction> wal_actions = plan_wal(wal);
-        preflight(context_, planned.plan, wal_actions);
-        count(planned.plan);
+        preflight(context_, plan, wal_actions);
+        count(plan);
         if (options_.dry_run) {
-            end_dry_run(planned.plan, wal_actions);
+            end_dry_run(plan, wal_actions);
             return;
         }
-        source.hold_wal(first_wal_from_source(wal));
 
-        progress_.start(Phase::fetch, planned.plan.bytes_to_fetch);
-        StagedPlan staged = transfer(context_, inspection, *found, std::move(planned), source);
+        progress_.start(Phase::fetch, plan.bytes_to_fetch);
+        StagedPlan staged = transfer(context_, inspection, *difference, std::move(plan), manifests, source);
         if (options_.write_recovery_conf)
             add_recovery_config(source, staged);
 
         commit_and_complete(staged);
         pg_log_info("Done!");
+    }
+
+    // By the target's WAL where it can be trusted, else (or when told) by content. Nothing if no rewind is required.
+    std::optional<Difference> find_difference(Inspection &inspection, Source &source)
+    {
+        if (options_.mode != Mode::compare) {
+            progress_.start(Phase::scan);
+            ScanOutcome found = scan(context_, inspection, source);
+            if (found.verdict == ScanOutcome::Verdict::no_rewind && !source_has_wal(source, found.target_end, found.reason))
+                found.verdict = ScanOutcome::Verdict::unusable;
+            if (found.verdict == ScanOutcome::Verdict::no_rewind)
+                return std::nullopt;
+            if (found.verdict == ScanOutcome::Verdict::rewind) {
+                announce(found.difference);
+                if (source_has_wal(source, wal_needed_from_source(inspection, found.difference), found.reason))
+                    return std::move(found.difference);
+            }
+            if (options_.mode == Mode::wal)
+                throw Error(ErrorCode::wrong_state, "the blocks to copy cannot be told from WAL: " + found.reason, "",
+                            "Without --mode=wal, the contents of both servers are compared instead.");
+            progress_.break_line();
+            pg_log_info("comparing contents, because %s", found.reason.c_str());
+        }
+        compare_ = true;
+        context_.summary.compared = true;
+        Difference difference;
+        difference.start = begin_comparison(inspection, source);
+        return difference;
+    }
+
+    // Held from here on, until the source object goes. False, with the reason, if it is gone already.
+    bool source_has_wal(Source &source, Lsn from, std::string &reason)
+    {
+        try {
+            source.hold_wal(from);
+            return true;
+        } catch (const Error &error) {
+            if (error.code() != ErrorCode::wrong_state && error.code() != ErrorCode::undefined_file)
+                throw;
+            reason = error.what();
+            return false;
+        }
+    }
+
+    // Where the target's own WAL, which it shares with the source, ends to be of use.
+    Lsn wal_needed_from_source(const Inspection &inspection, const Difference &difference) const
+    {
+        Manifests wal_only;
+        wal_only.target = list_wal(target_);
+        return first_wal_from_source(wal_plan_input(inspection, difference, wal_only, inspection.source_state.current));
     }
 
     // Rolls forward what an earlier run has committed, or clears away what it left before its commit.
@@ -119,8 +173,12 @@ private:
         return source;
     }
 
-    void announce(const ScanOutcome &found)
+    void announce(const Difference &found)
     {
+        summary_.divergence = found.divergence;
+        summary_.divergence_timeline = found.divergence_timeline;
+        summary_.checkpoint = found.common.redo;
+        summary_.checkpoint_timeline = found.common.timeline;
         progress_.break_line();
         pg_log_info("servers diverged at WAL location %s on timeline %u", found.divergence.text().c_str(),
                     found.divergence_timeline.value);
@@ -149,7 +207,7 @@ private:
                                                " on the source, run ALTER ROLE ... REPLICATION or name another role in primary_conninfo",
                                                source.user().c_str()));
         RecoverySettings settings;
-        settings.connection_lines = connection_lines(source.connection(), "");
+        settings.connection_lines = connection_lines(source.connection(), "", options_.source_server);
         settings.restore_command = options_.restore_command;
         std::string current;
         constexpr int64_t limit = 16 * 1024 * 1024;
@@ -240,6 +298,7 @@ private:
     Summary summary_;
     Context context_;
     bool committed_ = false;
+    bool compare_ = false; // by content, not by WAL
 };
 
 } // namespace

@@ -24,6 +24,7 @@ enum LongOnly : int {
     opt_compress,
     opt_report,
     opt_timeout,
+    opt_mode,
     opt_help,
 };
 
@@ -35,6 +36,7 @@ constexpr option long_options[] = {
     {"source-pgdata", required_argument, nullptr, opt_source_pgdata},
     {"source-server", required_argument, nullptr, opt_source_server},
     {"dry-run", no_argument, nullptr, 'n'},
+    {"mode", required_argument, nullptr, opt_mode},
     {"no-sync", no_argument, nullptr, 'N'},
     {"progress", no_argument, nullptr, 'P'},
     {"write-recovery-conf", no_argument, nullptr, 'R'},
@@ -96,6 +98,19 @@ ConfigFiles parse_config_files(std::string_view text)
     throw Error(ErrorCode::invalid_parameter,
                 format("invalid value \"%s\" for option --config-files", std::string(text).c_str()), {},
                 "It is one of target and source.");
+}
+
+Mode parse_mode(std::string_view text)
+{
+    if (text == "auto")
+        return Mode::automatic;
+    if (text == "wal")
+        return Mode::wal;
+    if (text == "compare")
+        return Mode::compare;
+    throw Error(ErrorCode::invalid_parameter,
+                format("invalid value \"%s\" for option --mode", std::string(text).c_str()), {},
+                "It is one of auto, wal and compare.");
 }
 
 // NAME or NAME:LEVEL
@@ -196,6 +211,7 @@ Command parse_command_line(int argc, char *const argv[])
             options.restore_command = optarg;
             options.restore_target_wal = true;
             break;
+        case opt_mode: options.mode = parse_mode(optarg); break;
         case opt_compress: parse_compression(optarg, options); break;
         case opt_report: options.report = optarg; break;
         case opt_timeout: options.timeout_seconds = parse_number("--timeout", optarg, 0, 86400); break;

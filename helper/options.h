@@ -13,6 +13,13 @@ inline constexpr const char *failback_version = "1.0";
 
 enum class SyncMethod { fsync, syncfs };
 
+// How the blocks that differ are found.
+enum class Mode {
+    automatic, // from the target's WAL where it can be trusted, else as compare
+    wal,       // from the target's WAL, or not at all
+    compare,   // by checksums of both sides
+};
+
 struct Options {
     std::string program;            // basename of argv[0], for messages
     std::string target_pgdata;      // -D; never empty, no trailing '/' (as given otherwise)
@@ -28,6 +35,7 @@ struct Options {
     bool write_recovery_conf = false; // -R; source_server is set then
     bool debug = false;               // --debug, -v: the caller raises the log level
     bool no_ensure_shutdown = false;  // accepted: this program never starts a server on the target
+    Mode mode = Mode::automatic;
     int jobs = 2;                     // -j: connections that fetch, 1 to 64
     ConfigFiles config_files = ConfigFiles::target; // default source when invoked as pg_rewind
     CompressionId compression = CompressionId::none;

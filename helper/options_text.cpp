@@ -36,6 +36,9 @@ Options:
                                  NAME.source) or source (default target;
                                  source when invoked as pg_rewind)
       --debug                    write a lot of debug messages
+      --mode=MODE                find what differs from the target's WAL (wal),
+                                 by comparing contents (compare), or by WAL
+                                 where it can be trusted (auto, the default)
       --no-ensure-shutdown       accepted and ignored: an unclean shutdown needs
                                  no repair
       --report=FILENAME          write a report in JSON ("-" for stdout)

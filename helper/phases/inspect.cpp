@@ -14,8 +14,7 @@ TimelineHistory read_target_history(const TargetDirectory &target, TimelineId ti
     auto content = target.read_file(path, max_history_bytes);
     if (!content && timeline.value != 1)
         throw Error(ErrorCode::undefined_file, format("timeline history file \"%s\" does not exist", target.absolute(path).c_str()),
-                    format("It belongs to the target's timeline %u.", timeline.value),
-                    "Restore it from the WAL archive.");
+                    format("It belongs to the target's timeline %u.", timeline.value));
     std::string_view text;
     if (content)
         text = {reinterpret_cast<const char *>(content->data()), content->size()};
@@ -58,10 +57,13 @@ Inspection inspect(const Context &context, ControlFile target_control, Source &s
     check_source(inspection.source_state);
     inspection.segment_size = inspection.target_control.data.xlog_seg_size;
 
-    inspection.target_history = read_target_history(context.target, inspection.target_control.timeline());
+    try {
+        inspection.target_history = read_target_history(context.target, inspection.target_control.timeline());
+    } catch (const Error &error) {
+        inspection.target_history_problem = error.what();
+    }
     inspection.source_history = parse_timeline_history(inspection.source_state.history, inspection.source_state.timeline,
                                                        "timeline history of the source");
-    inspection.ancestor = find_common_ancestor(inspection.target_history, inspection.source_history);
     context.summary.source_timeline = inspection.source_state.timeline;
     return inspection;
 }

@@ -13,8 +13,8 @@ struct Inspection {
     ControlFile source_control; // as it was at the start
     SourceState source_state;
     TimelineHistory target_history;
+    std::string target_history_problem; // not empty: why target_history could not be read (and is empty)
     TimelineHistory source_history;
-    CommonAncestor ancestor;
     uint32_t segment_size = 0; // WAL, bytes
 };
 

@@ -1,100 +1,10 @@
 #include "helper/phases/make_plan.h"
 
-#include "common/checksum.h"
-#include "common/directory_walk.h"
-#include "helper/cluster/target_settings.h"
 #include "helper/standby/config_policy.h"
-#include "helper/standby/standby_settings.h"
-#include "helper/target/parallel.h"
-
-#include <algorithm>
 
 namespace failback {
 
 namespace {
-
-constexpr size_t checksum_buffer_bytes = 1024 * 1024;
-
-// What the target's own configuration says; without it (it may be broken on a server that was lost) defaults do.
-SettingValues target_settings(const Context &context, const ConfigLocation &config)
-{
-    std::vector<std::string> names(standby_setting_names.begin(), standby_setting_names.end());
-    names.emplace_back("log_directory");
-    try {
-        return read_target_settings(context.postgres_program, config, names);
-    } catch (const Error &error) {
-        context.summary.warnings.push_back(std::string("could not read the target's settings: ") + error.what());
-        return {{"log_directory", "log"}};
-    }
-}
-
-// Relative to the data directory; empty for one outside of it.
-std::string inside(std::string log_directory, const std::string &data_directory)
-{
-    if (log_directory.starts_with(data_directory + "/"))
-        log_directory.erase(0, data_directory.size() + 1);
-    return log_directory.starts_with('/') ? std::string() : log_directory;
-}
-
-std::vector<FileEntry> list_source(Source &source, const std::vector<std::string> &log_directories)
-{
-    std::vector<FileEntry> entries;
-    source.list_files([&](FileEntry &&entry) {
-        // The target's log directory may be an ordinary one on the source.
-        for (const std::string &log : log_directories)
-            if (!log.empty() && (entry.path == log || entry.path.starts_with(log + "/")))
-                return;
-        entries.push_back(std::move(entry));
-    });
-    sort_manifest(entries);
-    for (size_t i = 1; i < entries.size(); i++)
-        if (entries[i].path == entries[i - 1].path)
-            throw Error(ErrorCode::data_corrupted, format("the source listed \"%s\" twice", entries[i].path.c_str()));
-    return entries;
-}
-
-std::vector<FileEntry> list_target(const TargetDirectory &target, const std::vector<std::string> &log_directories)
-{
-    WalkOptions options;
-    for (const std::string &log : log_directories)
-        if (!log.empty())
-            options.log_directories.push_back(log);
-    options.only_copied = false;
-    DirectoryWalk walk(target.path(), options);
-    std::vector<FileEntry> entries;
-    while (auto entry = walk.next())
-        entries.push_back(std::move(*entry));
-    sort_manifest(entries);
-    return entries;
-}
-
-// Only where it can matter: a file of the same size whose checksum the source has sent.
-void add_checksums(const TargetDirectory &target, const std::vector<FileEntry> &source, std::vector<FileEntry> &entries,
-                   int threads)
-{
-    std::vector<FileEntry *> candidates;
-    auto other = source.begin();
-    for (FileEntry &entry : entries) {
-        while (other != source.end() && other->path < entry.path)
-            ++other;
-        if (other != source.end() && other->path == entry.path && other->kind == FileKind::regular &&
-            entry.kind == FileKind::regular && other->size == entry.size && other->has_checksum)
-            candidates.push_back(&entry);
-    }
-    run_parallel(threads, candidates.size(), [&](size_t i) {
-        FileEntry &entry = *candidates[i];
-        thread_local std::vector<unsigned char> buffer(checksum_buffer_bytes);
-        FileDescriptor fd = target.open_read(entry.path);
-        auto checksummer = default_checksum_algorithm().start();
-        int64_t position = 0;
-        while (size_t got = read_at(fd.get(), buffer, position, entry.path)) {
-            checksummer->update(std::span(buffer).first(got));
-            position += static_cast<int64_t>(got);
-        }
-        entry.checksum = checksummer->finish();
-        entry.has_checksum = true;
-    });
-}
 
 ConfigChoice choose(const Options &options, bool configured_elsewhere, std::string_view path, bool on_target, bool on_source,
                     bool identical)
@@ -118,62 +28,36 @@ ConfigChoice choose(const Options &options, bool configured_elsewhere, std::stri
     return ConfigChoice::keep;
 }
 
-void warn_of_low_settings(const Context &context, const SettingValues &target, const SourceState &source)
-{
-    SettingValues primary = {{"max_connections", std::to_string(source.max_connections)},
-                             {"max_worker_processes", std::to_string(source.max_worker_processes)},
-                             {"max_wal_senders", std::to_string(source.max_wal_senders)},
-                             {"max_prepared_transactions", std::to_string(source.max_prepared_transactions)},
-                             {"max_locks_per_transaction", std::to_string(source.max_locks_per_transaction)}};
-    // With the source's configuration come its values.
-    if (context.options.config_files == ConfigFiles::source)
-        return;
-    for (const SettingWarning &warning : compare_standby_settings(target, primary))
-        context.summary.warnings.push_back(warning.message + "; " + warning.hint);
-}
-
 } // namespace
 
-PlanOutcome make_plan(const Context &context, const Inspection &inspection, const ScanOutcome &scan, Source &source)
+Plan make_plan(const Context &context, const Inspection &inspection, const Difference &difference, const Manifests &manifests)
 {
-    ConfigLocation config = find_target_config(context.target.path(), context.options.config_file);
-    SettingValues settings = target_settings(context, config);
-    warn_of_low_settings(context, settings, inspection.source_state);
-    std::vector<std::string> log_directories = {inside(settings["log_directory"], context.target.path()),
-                                                inspection.source_state.log_directory};
-
-    PlanOutcome outcome;
-    std::vector<FileEntry> source_manifest = list_source(source, log_directories);
-    outcome.target_manifest = list_target(context.target, log_directories);
-    add_checksums(context.target, source_manifest, outcome.target_manifest, context.options.jobs);
-
     DecideInput input;
-    input.source = &source_manifest;
-    input.target = &outcome.target_manifest;
-    input.blocks = &scan.wal.blocks;
+    input.source = &manifests.source;
+    input.target = &manifests.target;
+    input.blocks = &difference.blocks;
     input.block_size = inspection.target_control.data.blcksz;
     input.relation_segment_blocks = inspection.target_control.data.relseg_size;
     input.foreign = context.options.config_files == ConfigFiles::source ? ForeignFiles::as_source : ForeignFiles::keep_targets;
-    bool elsewhere = config.outside();
+    bool elsewhere = manifests.target_configured_elsewhere;
     input.config = [&context, elsewhere](std::string_view path, bool on_target, bool on_source, bool identical) {
         return choose(context.options, elsewhere, path, on_target, on_source, identical);
     };
     input.source_copy_name = source_copy_name;
-    outcome.plan = decide(input);
-    for (const std::string &note : outcome.plan.notes)
+    Plan plan = decide(input);
+    for (const std::string &note : plan.notes)
         context.summary.warnings.push_back(note);
-    return outcome;
+    return plan;
 }
 
-WalPlanInput wal_plan_input(const Inspection &inspection, const ScanOutcome &scan,
-                            const std::vector<FileEntry> &target_manifest, Lsn end)
+WalPlanInput wal_plan_input(const Inspection &inspection, const Difference &difference, const Manifests &manifests, Lsn end)
 {
     WalPlanInput input;
-    input.target = &target_manifest;
+    input.target = &manifests.target;
     input.source_history = &inspection.source_history;
     input.segment_size = inspection.segment_size;
-    input.start = scan.start.redo;
-    input.divergence = scan.divergence;
+    input.start = difference.start.redo;
+    input.divergence = difference.divergence;
     input.end = end;
     return input;
 }

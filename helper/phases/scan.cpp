@@ -8,24 +8,16 @@ namespace {
 
 constexpr Lsn nowhere{~uint64_t{0}};
 
+// Why the target's WAL alone cannot be relied on; thrown inside this file only.
+struct Unusable {
+    std::string reason;
+};
+
 // Hint bits reach the disk without WAL unless one of these is on: then WAL does not name every changed block.
 void check_hints_are_logged(const ControlFile &control)
 {
     if (control.data.data_checksum_version == 0 && !control.data.wal_log_hints)
-        throw Error(ErrorCode::wrong_state,
-                    "target server needs to use either data checksums or \"wal_log_hints = on\"",
-                    "Without them pages change on disk with no trace in WAL.",
-                    "Take a new base backup of the source, and set wal_log_hints on both servers for the next time.");
-}
-
-Checkpoint last_completed(const ControlFile &control)
-{
-    Checkpoint checkpoint;
-    checkpoint.record = control.checkpoint();
-    checkpoint.redo = control.redo();
-    checkpoint.timeline = TimelineId{control.data.checkPointCopy.ThisTimeLineID};
-    checkpoint.full_page_writes = control.data.checkPointCopy.fullPageWrites;
-    return checkpoint;
+        throw Unusable{"the target has neither data checksums nor wal_log_hints, so pages changed with no trace in WAL"};
 }
 
 class Scanner {
@@ -36,43 +28,56 @@ public:
     {
     }
 
-    std::optional<ScanOutcome> run()
+    ScanOutcome run()
     {
+        if (!inspection_.target_history_problem.empty())
+            throw Unusable{inspection_.target_history_problem};
         ScanOutcome outcome;
-        outcome.divergence = inspection_.ancestor.divergence;
-        size_t common_index = inspection_.ancestor.target_index;
-        outcome.divergence_timeline = inspection_.target_history.entries[common_index].timeline;
-        if (!outcome.divergence.valid()) {
-            // The same timeline number to the end: only the WAL itself can tell whether it is the same history.
-            auto divergence = find_same_timeline_divergence(*wal_, inspection_, source_, end_of_target_wal());
-            if (!divergence)
-                return std::nullopt;
-            outcome.divergence = *divergence;
-        } else if (!target_goes_beyond(outcome.divergence)) {
-            return std::nullopt;
+        if (!find_divergence(outcome)) {
+            outcome.verdict = ScanOutcome::Verdict::no_rewind;
+            return outcome;
         }
-
+        Difference &found = outcome.difference;
         const ControlFile &control = inspection_.target_control;
-        check_hints_are_logged(control);
-        outcome.common = find_last_checkpoint(*wal_, inspection_.target_history, inspection_.segment_size,
-                                              control.data.system_identifier, outcome.divergence);
-        outcome.start = outcome.common;
+        found.common = find_last_checkpoint(*wal_, inspection_.target_history, inspection_.segment_size,
+                                            control.data.system_identifier, found.divergence);
+        found.start = found.common;
         for (const ControlFile *side : {&inspection_.target_control, &inspection_.source_control})
-            if (side->redo() < outcome.start.redo)
-                outcome.start = last_completed(*side);
+            if (side->redo() < found.start.redo)
+                found.start = last_completed(*side);
 
         WalScanOptions options = base_options();
-        options.start = outcome.common.redo;
-        options.full_page_writes_at_start = outcome.common.full_page_writes;
-        options.divergence = outcome.divergence;
-        outcome.wal = scan_wal(*wal_, options);
-        if (outcome.wal.untrusted)
-            throw Error(ErrorCode::wrong_state, "the target's WAL does not tell all that it changed: " + *outcome.wal.untrusted,
-                        "", "Take a new base backup of the source.");
+        options.start = found.common.redo;
+        options.full_page_writes_at_start = found.common.full_page_writes;
+        options.divergence = found.divergence;
+        WalScanResult wal = scan_wal(*wal_, options);
+        context_.summary.lost = wal.lost;
+        check_hints_are_logged(control);
+        if (wal.untrusted)
+            throw Unusable{"the target's WAL does not tell all that it changed: " + *wal.untrusted};
+        found.blocks = std::move(wal.blocks);
         return outcome;
     }
 
 private:
+    // False if the target's WAL does not go beyond what both have.
+    bool find_divergence(ScanOutcome &outcome)
+    {
+        CommonAncestor ancestor = find_common_ancestor(inspection_.target_history, inspection_.source_history);
+        Difference &found = outcome.difference;
+        found.divergence = ancestor.divergence;
+        found.divergence_timeline = inspection_.target_history.entries[ancestor.target_index].timeline;
+        if (found.divergence.valid() && inspection_.target_control.checkpoint() >= found.divergence)
+            return true;
+        outcome.target_end = end_of_target_wal();
+        if (found.divergence.valid())
+            return outcome.target_end > found.divergence;
+        // The same timeline number to the end: only the WAL itself can tell whether it is the same history.
+        auto divergence = find_same_timeline_divergence(*wal_, inspection_, source_, outcome.target_end);
+        found.divergence = divergence.value_or(Lsn{});
+        return divergence.has_value();
+    }
+
     WalScanOptions base_options() const
     {
         WalScanOptions options;
@@ -94,32 +99,39 @@ private:
         return scan_wal(*wal_, options).end_of_wal;
     }
 
-    bool target_goes_beyond(Lsn divergence) const
-    {
-        if (inspection_.target_control.checkpoint() >= divergence)
-            return true;
-        return end_of_target_wal() > divergence;
-    }
-
     const Context &context_;
     const Inspection &inspection_;
     Source &source_;
     std::unique_ptr<SegmentProvider> wal_;
 };
 
+ScanOutcome unusable(std::string reason)
+{
+    ScanOutcome outcome;
+    outcome.verdict = ScanOutcome::Verdict::unusable;
+    outcome.reason = std::move(reason);
+    return outcome;
+}
+
 } // namespace
 
-std::optional<ScanOutcome> scan(const Context &context, const Inspection &inspection, Source &source)
+ScanOutcome scan(const Context &context, const Inspection &inspection, Source &source)
 {
-    std::optional<ScanOutcome> outcome = Scanner(context, inspection, source).run();
-    if (!outcome)
-        return outcome;
-    context.summary.divergence = outcome->divergence;
-    context.summary.divergence_timeline = outcome->divergence_timeline;
-    context.summary.checkpoint = outcome->common.redo;
-    context.summary.checkpoint_timeline = outcome->common.timeline;
-    context.summary.lost = outcome->wal.lost;
-    return outcome;
+    try {
+        return Scanner(context, inspection, source).run();
+    } catch (const Unusable &why) {
+        return unusable(why.reason);
+    } catch (const Error &error) {
+        // WAL that is missing, damaged or of no common history is no reason to give up: content can be compared.
+        switch (error.code()) {
+        case ErrorCode::undefined_file:
+        case ErrorCode::data_corrupted:
+        case ErrorCode::wrong_state:
+            return unusable(error.detail().empty() ? error.what() : std::string(error.what()) + " (" + error.detail() + ")");
+        default:
+            throw;
+        }
+    }
 }
 
 } // namespace failback

@@ -1,25 +1,27 @@
 // Phase "scan": where the target's WAL parts from the source's, and which blocks it changed since.
 #pragma once
 
+#include "helper/phases/difference.h"
 #include "helper/phases/inspect.h"
-#include "helper/wal/wal_scan.h"
 
 #include <optional>
+#include <string>
 
 namespace failback {
 
 struct ScanOutcome {
-    Lsn divergence;              // end of the WAL that both have
-    TimelineId divergence_timeline;
-    Checkpoint common;           // the last checkpoint before it
-    // Where recovery starts: the earliest of the common checkpoint and of the last ones that each side completed.
-    // Blocks that were not flushed by then are only in WAL.
-    Checkpoint start;
-    WalScanResult wal;
+    enum class Verdict {
+        rewind,    // `difference` tells what to fetch
+        no_rewind, // the target's WAL ends before or at the divergence: it can follow the source as it is
+        unusable,  // WAL does not tell; only a comparison of content can
+    };
+    Verdict verdict = Verdict::rewind;
+    Difference difference;
+    std::string reason; // why unusable
+    Lsn target_end;     // no_rewind: where the target's WAL ends
 };
 
-// nullopt: no rewind is required, the target's WAL ends before or at the divergence. Throws Error(data_corrupted) for
-// WAL that is needed and missing or damaged, Error(wrong_state) when WAL does not tell all changed blocks.
-std::optional<ScanOutcome> scan(const Context &context, const Inspection &inspection, Source &source);
+// Throws Error only for what a comparison could not do either (cancelled, connection lost).
+ScanOutcome scan(const Context &context, const Inspection &inspection, Source &source);
 
 } // namespace failback

@@ -21,11 +21,11 @@ int64_t bytes_of(const std::vector<FileAction> &actions, size_t first)
 
 class Transfer {
 public:
-    Transfer(const Context &context, const Inspection &inspection, const ScanOutcome &scan, PlanOutcome planned, Source &source)
-        : context_(context), inspection_(inspection), scan_(scan), source_(source),
-          target_manifest_(std::move(planned.target_manifest))
+    Transfer(const Context &context, const Inspection &inspection, const Difference &difference, Plan plan,
+             const Manifests &manifests, Source &source)
+        : context_(context), inspection_(inspection), difference_(difference), manifests_(manifests), source_(source)
     {
-        staged_.actions = std::move(planned.plan.actions);
+        staged_.actions = std::move(plan.actions);
     }
 
     StagedPlan run()
@@ -77,7 +77,7 @@ private:
 
     void fetch_wal(Lsn end)
     {
-        std::vector<FileAction> wal = plan_wal(wal_plan_input(inspection_, scan_, target_manifest_, end));
+        std::vector<FileAction> wal = plan_wal(wal_plan_input(inspection_, difference_, manifests_, end));
         size_t first = staged_.actions.size();
         staged_.actions.insert(staged_.actions.end(), std::make_move_iterator(wal.begin()), std::make_move_iterator(wal.end()));
         context_.progress.set_total(context_.summary.bytes_fetched + bytes_of(staged_.actions, first));
@@ -110,7 +110,7 @@ private:
         options.history = &inspection_.source_history;
         options.segment_size = inspection_.segment_size;
         options.system_identifier = inspection_.source_control.data.system_identifier;
-        options.start = scan_.start.redo;
+        options.start = difference_.start.redo;
         options.divergence = end;
         options.known_end = end;
         scan_wal(*wal, options);
@@ -119,27 +119,27 @@ private:
     std::string label() const
     {
         BackupLabel label;
-        label.redo = scan_.start.redo;
-        label.checkpoint = scan_.start.record;
-        label.timeline = scan_.start.timeline;
+        label.redo = difference_.start.redo;
+        label.checkpoint = difference_.start.record;
+        label.timeline = difference_.start.timeline;
         label.start_time = std::time(nullptr);
         return backup_label_text(label, inspection_.segment_size);
     }
 
     const Context &context_;
     const Inspection &inspection_;
-    const ScanOutcome &scan_;
+    const Difference &difference_;
+    const Manifests &manifests_;
     Source &source_;
-    std::vector<FileEntry> target_manifest_;
     StagedPlan staged_;
 };
 
 } // namespace
 
-StagedPlan transfer(const Context &context, const Inspection &inspection, const ScanOutcome &scan, PlanOutcome planned,
-                    Source &source)
+StagedPlan transfer(const Context &context, const Inspection &inspection, const Difference &difference, Plan plan,
+                    const Manifests &manifests, Source &source)
 {
-    return Transfer(context, inspection, scan, std::move(planned), source).run();
+    return Transfer(context, inspection, difference, std::move(plan), manifests, source).run();
 }
 
 } // namespace failback

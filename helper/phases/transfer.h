@@ -9,7 +9,7 @@ namespace failback {
 
 // Files first, then the source's state at their end, then WAL up to there, proven to be without gap. Returns the plan
 // that commit() takes, complete but for -R's settings. Throws Error; the target is untouched then.
-StagedPlan transfer(const Context &context, const Inspection &inspection, const ScanOutcome &scan, PlanOutcome planned,
-                    Source &source);
+StagedPlan transfer(const Context &context, const Inspection &inspection, const Difference &difference, Plan plan,
+                    const Manifests &manifests, Source &source);
 
 } // namespace failback

@@ -34,7 +34,7 @@ Segments sort_out(const WalPlanInput &input)
         std::string name = wal_segment_name(*input.source_history, segment, input.segment_size, input.end);
         // Only a segment that lies wholly before the divergence is the same on both.
         bool common = (segment + 1) * input.segment_size <= input.divergence.value;
-        if (common && !input.replace_all && has_segment(*input.target, name, input.segment_size))
+        if (common && has_segment(*input.target, name, input.segment_size))
             segments.kept.insert(name);
         segments.needed.push_back(std::move(name));
     }

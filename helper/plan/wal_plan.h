@@ -15,9 +15,8 @@ struct WalPlanInput {
     const TimelineHistory *source_history = nullptr;
     uint32_t segment_size = 0; // bytes
     Lsn start;                 // redo pointer that recovery starts from
-    Lsn divergence;            // both have the same WAL before it
+    Lsn divergence;            // both have the same WAL before it; 0: none of the target's is relied on
     Lsn end;                   // recovery's end (exclusive): WAL is needed up to here
-    bool replace_all = false;  // the target's own segments are not trusted, not even common ones
 };
 
 // Name of the segment as it stands in pg_wal of a server with this history: that of the last timeline that has any

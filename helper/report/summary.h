@@ -15,6 +15,7 @@ enum class Outcome { done, no_rewind_required, dry_run, failed };
 
 struct Summary {
     Outcome outcome = Outcome::done;
+    bool compared = false; // contents were compared; else the target's WAL told what to copy
     std::string error; // for failed: the message
 
     Lsn divergence;             // 0: not known

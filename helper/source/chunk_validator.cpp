@@ -66,4 +66,23 @@ void ChunkValidator::finish() const
         refuse("fewer ranges than were asked for", next_, ranges_);
 }
 
+void BlockSumsValidator::check(int32_t range, int64_t offset, size_t sum_bytes)
+{
+    constexpr size_t sum_size = 16;
+    size_t index = static_cast<size_t>(range) - 1;
+    if (range < 1 || index >= ranges_.size() || range < range_)
+        refuse("checksums that were not asked for", index, ranges_);
+    if (range > range_) {
+        range_ = range;
+        next_ = ranges_[index].offset;
+    }
+    const ByteRange &asked = ranges_[index];
+    if (sum_bytes == 0 || sum_bytes % sum_size != 0 || offset != next_)
+        refuse("checksums out of order", index, ranges_);
+    int64_t covered = static_cast<int64_t>(sum_bytes / sum_size) * block_size_;
+    if (covered > asked.offset + asked.length - offset)
+        refuse("more checksums than were asked for", index, ranges_);
+    next_ = offset + covered;
+}
+
 } // namespace failback

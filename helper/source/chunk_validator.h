@@ -22,4 +22,19 @@ private:
     int64_t continued_ = 0;  // bytes of it that came already
 };
 
+// The same for rows of block checksums: ranges in order, blocks in order, only what was asked for.
+class BlockSumsValidator {
+public:
+    BlockSumsValidator(std::span<const ByteRange> ranges, uint32_t block_size) : ranges_(ranges), block_size_(block_size) {}
+
+    // range: 1-based; offset: of the first block in the file, bytes; sum_bytes: 16 for each block. Throws Error(data_corrupted).
+    void check(int32_t range, int64_t offset, size_t sum_bytes);
+
+private:
+    std::span<const ByteRange> ranges_;
+    uint32_t block_size_;
+    int32_t range_ = 0;    // of the last row
+    int64_t next_ = 0;     // where its next row has to begin
+};
+
 } // namespace failback

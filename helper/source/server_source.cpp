@@ -11,13 +11,36 @@ namespace {
 // Microseconds between 1970-01-01 and 2000-01-01, the epoch of timestamptz.
 constexpr int64_t postgres_epoch = 946684800LL * 1000000;
 
+// Ranges as the three parallel arrays that the bulk functions take.
+struct ByteRangeArrays {
+    explicit ByteRangeArrays(std::span<const ByteRange> ranges)
+    {
+        std::vector<std::string_view> path_values;
+        std::vector<int64_t> offset_values;
+        std::vector<int64_t> length_values;
+        for (const ByteRange &range : ranges) {
+            path_values.push_back(range.path);
+            offset_values.push_back(range.offset);
+            length_values.push_back(range.length);
+        }
+        paths = text_array_parameter(path_values);
+        offsets = int8_array_parameter(offset_values);
+        lengths = int8_array_parameter(length_values);
+    }
+    QueryParameter paths;
+    QueryParameter offsets;
+    QueryParameter lengths;
+};
+
 class ServerChunkReader : public ChunkReader {
 public:
     ServerChunkReader(const ServerSourceOptions &options, const std::string &schema)
         : connection_(options.connection), compression_(find_compression(options.compression)),
           level_(options.compression_level != 0 ? options.compression_level : compression_.default_level),
           sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_read_chunks($1, $2, $3, $4, $5::pg_catalog.int4)"
-               " AS c OFFSET 0) AS s")
+               " AS c OFFSET 0) AS s"),
+          checksum_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_block_checksums($1, $2, $3, $4::pg_catalog.int4)"
+                        " AS c OFFSET 0) AS s")
     {
     }
 
@@ -25,18 +48,10 @@ public:
     {
         if (ranges.empty())
             return;
-        std::vector<std::string_view> paths;
-        std::vector<int64_t> offsets;
-        std::vector<int64_t> lengths;
-        for (const ByteRange &range : ranges) {
-            paths.push_back(range.path);
-            offsets.push_back(range.offset);
-            lengths.push_back(range.length);
-        }
+        ByteRangeArrays arrays(ranges);
         ChunkValidator validator(ranges);
         QueryParameter level{25, std::to_string(level_), false, false};
-        connection_.start_rows(sql_, {text_array_parameter(paths), int8_array_parameter(offsets),
-                                      int8_array_parameter(lengths), text_parameter(compression_.name), level});
+        connection_.start_rows(sql_, {arrays.paths, arrays.offsets, arrays.lengths, text_parameter(compression_.name), level});
         while (PgResult result = connection_.next_row()) {
             ChunkRow row = decode(result.get());
             validator.check(row);
@@ -44,6 +59,23 @@ public:
             on_row(row);
         }
         validator.finish();
+    }
+
+    void checksum_blocks(std::span<const ByteRange> ranges, uint32_t block_size, const ChecksumRow &on_row) override
+    {
+        ByteRangeArrays arrays(ranges);
+        QueryParameter size{25, std::to_string(block_size), false, false};
+        connection_.start_rows(checksum_sql_, {arrays.paths, arrays.offsets, arrays.lengths, size});
+        BlockSumsValidator validator(ranges, block_size);
+        while (PgResult result = connection_.next_row()) {
+            auto field = [&result](int column) { return BinaryField(result.get(), 0, column); };
+            int32_t range = field(0).int4();
+            int64_t offset = field(1).int8();
+            auto sums = field(2).bytes();
+            validator.check(range, offset, sums.size());
+            received_ += static_cast<int64_t>(sums.size());
+            on_row(static_cast<size_t>(range) - 1, offset, sums);
+        }
     }
 
     int64_t bytes_received() const override { return received_; }
@@ -71,6 +103,7 @@ private:
     const CompressionAlgorithm &compression_;
     int level_;
     std::string sql_;
+    std::string checksum_sql_;
     std::vector<int64_t> results_;
     int64_t received_ = 0;
 };
@@ -212,8 +245,19 @@ void ServerSource::hold_wal(Lsn from)
                       {QueryParameter{25, from.text(), false, false}});
 }
 
+SourceState ServerSource::begin_backup()
+{
+    connection_.query("SELECT " + schema_ + ".pg_failback_backup_start()");
+    backup_ = true;
+    return state();
+}
+
 RecoveryEnd ServerSource::recovery_end()
 {
+    if (backup_) {
+        connection_.query("SELECT " + schema_ + ".pg_failback_backup_stop()");
+        backup_ = false;
+    }
     PgResult result = connection_.query("SELECT lsn, timeline, in_recovery FROM " + schema_ +
                                         ".pg_failback_recovery_end()", {}, true);
     if (PQntuples(result.get()) != 1)

@@ -24,6 +24,7 @@ public:
     SourceState state() override;
     void list_files(const std::function<void(FileEntry &&)> &report) override;
     void hold_wal(Lsn from) override;
+    SourceState begin_backup() override;
     RecoveryEnd recovery_end() override;
     std::unique_ptr<ChunkReader> open_reader() override;
     std::string describe() const override;
@@ -41,6 +42,7 @@ private:
     ServerSourceOptions options_;
     Connection connection_;
     std::string schema_; // quoted
+    bool backup_ = false; // an online backup is under way in this session
 };
 
 } // namespace failback

@@ -60,6 +60,12 @@ public:
     // Throws Error(connection_failure), Error(data_corrupted).
     virtual void read(std::span<const ByteRange> ranges, const std::function<void(const ChunkRow &)> &on_row) = 0;
 
+    // Checksums (xxh128) of every whole block in the ranges, which begin and end at block boundaries. Calls `on_row` with
+    // the range's index, the byte offset in the file of the first block, and the 16-byte checksums of consecutive blocks,
+    // in order. A file that is shorter than asked or gone has fewer rows. block_size in bytes, a power of two.
+    using ChecksumRow = std::function<void(size_t range, int64_t offset, std::span<const unsigned char> checksums)>;
+    virtual void checksum_blocks(std::span<const ByteRange> ranges, uint32_t block_size, const ChecksumRow &on_row) = 0;
+
     // Bytes that came over the connection so far, payload as sent.
     virtual int64_t bytes_received() const = 0;
 };
@@ -77,6 +83,10 @@ public:
     // Keeps WAL from `from` on available until the source object is destroyed. Throws Error(wrong_state) if
     // it is gone already.
     virtual void hold_wal(Lsn from) = 0;
+
+    // Makes what is copied from now on repairable by replay from the last checkpoint of the state returned, even if
+    // full_page_writes is off: an online backup, which ends with recovery_end() or with the source object.
+    virtual SourceState begin_backup() = 0;
 
     // To be called after the last relation file was read.
     virtual RecoveryEnd recovery_end() = 0;

@@ -2,11 +2,7 @@
 
 #include "common/error.h"
 
-#include <cerrno>
-#include <dirent.h>
-#include <fcntl.h>
 #include <set>
-#include <sys/stat.h>
 
 namespace failback {
 
@@ -14,30 +10,10 @@ namespace {
 
 constexpr const char *control_path = "global/pg_control";
 
-// Names in a directory below the target; empty if it does not exist.
-std::vector<std::string> names_in(const TargetDirectory &target, const std::string &path)
-{
-    std::vector<std::string> names;
-    FileDescriptor fd = target.open_directory(path);
-    if (!fd)
-        return names;
-    DIR *directory = ::fdopendir(fd.get());
-    if (directory == nullptr)
-        throw io_error("open directory", target.absolute(path), errno);
-    fd.release(); // owned by the DIR from here on
-    while (const dirent *entry = ::readdir(directory)) {
-        std::string name = entry->d_name;
-        if (name != "." && name != "..")
-            names.push_back(std::move(name));
-    }
-    ::closedir(directory);
-    return names;
-}
-
 std::vector<std::string> possible_staging_directories(const TargetDirectory &target)
 {
     std::vector<std::string> directories = {staging_name, std::string("pg_wal/") + staging_name};
-    for (const std::string &tablespace : names_in(target, "pg_tblspc"))
+    for (const std::string &tablespace : target.names_in("pg_tblspc"))
         directories.push_back("pg_tblspc/" + tablespace + "/" + staging_name);
     return directories;
 }
@@ -89,7 +65,7 @@ std::string staged_file_path(const FileAction &action, size_t index)
 void remove_staging(const TargetDirectory &target)
 {
     for (const std::string &directory : possible_staging_directories(target)) {
-        for (const std::string &name : names_in(target, directory))
+        for (const std::string &name : target.names_in(directory))
             target.remove_file(directory + "/" + name);
         target.remove_directory(directory);
     }

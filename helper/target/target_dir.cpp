@@ -3,6 +3,7 @@
 #include "common/error.h"
 
 #include <cerrno>
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -60,6 +61,30 @@ FileDescriptor TargetDirectory::open_directory(std::string_view path) const
     if (!fd && errno != ENOENT && errno != ENOTDIR)
         throw io_error("open directory", absolute(path), errno);
     return fd;
+}
+
+std::vector<std::string> TargetDirectory::names_in(std::string_view path) const
+{
+    std::vector<std::string> names;
+    FileDescriptor fd = open_directory(path);
+    if (!fd)
+        return names;
+    DIR *directory = ::fdopendir(fd.get());
+    if (directory == nullptr)
+        throw io_error("open directory", absolute(path), errno);
+    fd.release(); // owned by the DIR from here on
+    errno = 0;
+    while (const dirent *entry = ::readdir(directory)) {
+        std::string name = entry->d_name;
+        if (name != "." && name != "..")
+            names.push_back(std::move(name));
+        errno = 0;
+    }
+    int error = errno;
+    ::closedir(directory);
+    if (error != 0)
+        throw io_error("read directory", absolute(path), error);
+    return names;
 }
 
 std::optional<std::vector<unsigned char>> TargetDirectory::read_file(std::string_view path, int64_t limit) const

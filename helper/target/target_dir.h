@@ -32,6 +32,8 @@ public:
     FileDescriptor open_read(std::string_view path) const;
     // "" is the data directory itself. Empty if it does not exist; pg_wal and tablespace links are followed.
     FileDescriptor open_directory(std::string_view path) const;
+    // Names in a directory but "." and ".."; empty if it does not exist.
+    std::vector<std::string> names_in(std::string_view path) const;
     // Whole content; nullopt if it does not exist. At most `limit` bytes, more is Error(data_corrupted).
     std::optional<std::vector<unsigned char>> read_file(std::string_view path, int64_t limit) const;
 

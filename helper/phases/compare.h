@@ -1,0 +1,17 @@
+// Phase "compare", the twin of "scan": which blocks differ, by checksums of both sides. Needs none of the target's WAL.
+#pragma once
+
+#include "helper/phases/difference.h"
+#include "helper/phases/manifests.h"
+
+namespace failback {
+
+// Makes the source ready to be compared with and copied from: page images in WAL whatever its settings, a checkpoint,
+// and WAL held from that checkpoint on. Returns where recovery has to start. Must come before read_manifests().
+Checkpoint begin_comparison(Inspection &inspection, Source &source);
+
+// Compares every relation file that both have, block by block, over several connections. Content counts as equal on
+// 128 bits. Each side is read once.
+BlockMap compare_blocks(const Context &context, const Inspection &inspection, const Manifests &manifests, Source &source);
+
+} // namespace failback

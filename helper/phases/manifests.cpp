@@ -1,0 +1,148 @@
+#include "helper/phases/manifests.h"
+
+#include "common/checksum.h"
+#include "common/directory_walk.h"
+#include "helper/cluster/target_settings.h"
+#include "helper/plan/decide.h"
+#include "helper/standby/standby_settings.h"
+#include "helper/target/parallel.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace failback {
+
+namespace {
+
+constexpr size_t checksum_buffer_bytes = 1024 * 1024;
+
+// What the target's own configuration says; without it (it may be broken on a server that was lost) defaults do.
+SettingValues target_settings(const Context &context, const ConfigLocation &config)
+{
+    std::vector<std::string> names(standby_setting_names.begin(), standby_setting_names.end());
+    names.emplace_back("log_directory");
+    try {
+        return read_target_settings(context.postgres_program, config, names);
+    } catch (const Error &error) {
+        context.summary.warnings.push_back(std::string("could not read the target's settings: ") + error.what());
+        return {{"log_directory", "log"}};
+    }
+}
+
+// Relative to the data directory; empty for one outside of it.
+std::string inside(std::string log_directory, const std::string &data_directory)
+{
+    if (log_directory.starts_with(data_directory + "/"))
+        log_directory.erase(0, data_directory.size() + 1);
+    return log_directory.starts_with('/') ? std::string() : log_directory;
+}
+
+std::vector<FileEntry> list_source(Source &source, const std::vector<std::string> &log_directories)
+{
+    std::vector<FileEntry> entries;
+    source.list_files([&](FileEntry &&entry) {
+        // The target's log directory may be an ordinary one on the source.
+        for (const std::string &log : log_directories)
+            if (!log.empty() && (entry.path == log || entry.path.starts_with(log + "/")))
+                return;
+        entries.push_back(std::move(entry));
+    });
+    sort_manifest(entries);
+    for (size_t i = 1; i < entries.size(); i++)
+        if (entries[i].path == entries[i - 1].path)
+            throw Error(ErrorCode::data_corrupted, format("the source listed \"%s\" twice", entries[i].path.c_str()));
+    return entries;
+}
+
+std::vector<FileEntry> list_target(const TargetDirectory &target, const std::vector<std::string> &log_directories)
+{
+    WalkOptions options;
+    for (const std::string &log : log_directories)
+        if (!log.empty())
+            options.log_directories.push_back(log);
+    options.only_copied = false;
+    DirectoryWalk walk(target.path(), options);
+    std::vector<FileEntry> entries;
+    while (auto entry = walk.next())
+        entries.push_back(std::move(*entry));
+    sort_manifest(entries);
+    return entries;
+}
+
+// Only where it can matter: a file of the same size whose checksum the source has sent.
+void add_checksums(const TargetDirectory &target, const std::vector<FileEntry> &source, std::vector<FileEntry> &entries,
+                   int threads)
+{
+    std::vector<FileEntry *> candidates;
+    auto other = source.begin();
+    for (FileEntry &entry : entries) {
+        while (other != source.end() && other->path < entry.path)
+            ++other;
+        if (other != source.end() && other->path == entry.path && other->kind == FileKind::regular &&
+            entry.kind == FileKind::regular && other->size == entry.size && other->has_checksum)
+            candidates.push_back(&entry);
+    }
+    run_parallel(threads, candidates.size(), [&](size_t i) {
+        FileEntry &entry = *candidates[i];
+        thread_local std::vector<unsigned char> buffer(checksum_buffer_bytes);
+        FileDescriptor fd = target.open_read(entry.path);
+        auto checksummer = default_checksum_algorithm().start();
+        int64_t position = 0;
+        while (size_t got = read_at(fd.get(), buffer, position, entry.path)) {
+            checksummer->update(std::span(buffer).first(got));
+            position += static_cast<int64_t>(got);
+        }
+        entry.checksum = checksummer->finish();
+        entry.has_checksum = true;
+    });
+}
+
+void warn_of_low_settings(const Context &context, const SettingValues &target, const SourceState &source)
+{
+    SettingValues primary = {{"max_connections", std::to_string(source.max_connections)},
+                             {"max_worker_processes", std::to_string(source.max_worker_processes)},
+                             {"max_wal_senders", std::to_string(source.max_wal_senders)},
+                             {"max_prepared_transactions", std::to_string(source.max_prepared_transactions)},
+                             {"max_locks_per_transaction", std::to_string(source.max_locks_per_transaction)}};
+    // With the source's configuration come its values.
+    if (context.options.config_files == ConfigFiles::source)
+        return;
+    for (const SettingWarning &warning : compare_standby_settings(target, primary))
+        context.summary.warnings.push_back(warning.message + "; " + warning.hint);
+}
+
+} // namespace
+
+std::vector<FileEntry> list_wal(const TargetDirectory &target)
+{
+    std::vector<FileEntry> entries;
+    FileDescriptor fd = target.open_directory("pg_wal");
+    for (const std::string &name : target.names_in("pg_wal")) {
+        struct stat status;
+        if (::fstatat(fd.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(status.st_mode))
+            continue;
+        FileEntry entry;
+        entry.path = "pg_wal/" + name;
+        entry.size = status.st_size;
+        entries.push_back(std::move(entry));
+    }
+    sort_manifest(entries);
+    return entries;
+}
+
+Manifests read_manifests(const Context &context, const Inspection &inspection, Source &source)
+{
+    ConfigLocation config = find_target_config(context.target.path(), context.options.config_file);
+    SettingValues settings = target_settings(context, config);
+    warn_of_low_settings(context, settings, inspection.source_state);
+    std::vector<std::string> log_directories = {inside(settings["log_directory"], context.target.path()),
+                                                inspection.source_state.log_directory};
+    Manifests manifests;
+    manifests.source = list_source(source, log_directories);
+    manifests.target = list_target(context.target, log_directories);
+    manifests.target_configured_elsewhere = config.outside();
+    add_checksums(context.target, manifests.source, manifests.target, context.options.jobs);
+    return manifests;
+}
+
+} // namespace failback
