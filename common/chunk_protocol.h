@@ -15,7 +15,7 @@ namespace failback {
 inline constexpr int64_t max_ranges_per_call = 65536;
 inline constexpr int64_t max_bytes_per_call = int64_t{1} << 30; // sum of the lengths asked for
 // Payload of one row before compression, bytes. Measured: see doc/ARCHITECTURE.md.
-inline constexpr int64_t row_payload_bytes = 64 * 1024;
+inline constexpr int64_t row_payload_bytes = 128 * 1024;
 
 // In `results`: the file does not exist (any more). Ends the range.
 inline constexpr int64_t range_vanished = -1;

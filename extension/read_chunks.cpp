@@ -1,5 +1,6 @@
 // pg_failback_read_chunks(): a vectored bulk read. common/chunk_protocol.h describes the rows.
 
+#include "common/memory_reuse.h"
 #include "common/payload_compression.h"
 #include "extension/chunk_packer.h"
 #include "extension/row_stream.h"
@@ -169,6 +170,7 @@ RowStream *make_read_chunks(FunctionCallInfo fcinfo)
                         format("Levels from %d to %d are valid.", compression.min_level, compression.max_level));
     }
     require_not_null(fcinfo, 5, "verify_pages");
+    keep_freed_memory();
     return new ChunkStream(std::move(ranges), compression, level, PG_GETARG_BOOL(5));
 }
 

@@ -16,15 +16,15 @@ SELECT count(*) > 500 AS many, max(memory) - min(memory) < 4000000 AS flat FROM 
 SELECT open_descriptors('regress_flat');
 BEGIN;
 DECLARE c CURSOR FOR SELECT (m).start FROM (SELECT pg_failback_read_chunks(ARRAY['regress_flat'], ARRAY[0], ARRAY[209715200]) AS m OFFSET 0) AS s;
-FETCH 2 FROM c;
+FETCH 2 FROM c \g /dev/null
 SELECT open_descriptors('regress_flat');
 CLOSE c;
 SELECT open_descriptors('regress_flat');
 DECLARE c CURSOR FOR SELECT (m).start FROM (SELECT pg_failback_read_chunks(ARRAY['regress_flat'], ARRAY[0], ARRAY[209715200]) AS m OFFSET 0) AS s;
-FETCH 1 FROM c;
+FETCH 1 FROM c \g /dev/null
 ROLLBACK;
 SELECT open_descriptors('regress_flat');
-SELECT refusal('SELECT 1 / ((m).start - 65536) FROM (SELECT pg_failback_read_chunks(ARRAY[''regress_flat''], ARRAY[0], ARRAY[209715200]) AS m OFFSET 0) AS s');
+SELECT refusal('SELECT 1 / ((m).first_range - 1) FROM (SELECT pg_failback_read_chunks(ARRAY[''regress_flat''], ARRAY[0], ARRAY[209715200]) AS m OFFSET 0) AS s');
 SELECT open_descriptors('regress_flat');
 SELECT (m).start FROM (SELECT pg_failback_read_chunks(ARRAY['regress_flat'], ARRAY[0], ARRAY[209715200]) AS m OFFSET 0) AS s LIMIT 1;
 SELECT open_descriptors('regress_flat');
