@@ -11,8 +11,9 @@ namespace failback {
 
 namespace {
 
-constexpr int attempts = 20;
-constexpr long pause = 1000; // microseconds; a page is written in far less
+// 0.4 s in all: a page is written in microseconds, but its writer may have to wait for a processor.
+constexpr int attempts = 12;
+constexpr long pause = 5000; // microseconds, times the number of the attempt
 
 bool is_all_zero(const unsigned char *page)
 {
@@ -65,8 +66,7 @@ size_t PageVerifier::verify(const SourceFile &file, const RelationPath &relation
                 throw Error(ErrorCode::data_corrupted,
                             format("page verification failed in file \"%s\", block %u", file.path().c_str(), block), {},
                             "Find out what damaged the source; to copy the page as it is, pass verify_pages => false.");
-            if (attempt > 0)
-                pg_usleep(pause);
+            pg_usleep(pause * attempt); // the first time at once
             check_interrupts();
             if (file.read(offset + at, page) < BLCKSZ)
                 return static_cast<size_t>(at);
