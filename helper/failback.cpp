@@ -5,6 +5,7 @@
 #include "helper/phases/make_plan.h"
 #include "helper/phases/scan.h"
 #include "helper/phases/transfer.h"
+#include "helper/phases/wal_supply.h"
 #include "helper/report/json.h"
 #include "helper/source/server_source.h"
 #include "helper/standby/recovery_config.h"
@@ -93,7 +94,9 @@ private:
     {
         if (options_.mode != Mode::compare) {
             progress_.start(Phase::scan);
-            ScanOutcome found = scan(context_, inspection, source);
+            WalSupply wal(context_, inspection.segment_size);
+            ScanOutcome found = scan(context_, inspection, wal.segments(), source);
+            found.difference.restored_wal = wal.restored();
             if (found.verdict == ScanOutcome::Verdict::no_rewind && !source_has_wal(source, found.target_end, found.reason))
                 found.verdict = ScanOutcome::Verdict::unusable;
             if (found.verdict == ScanOutcome::Verdict::no_rewind)
@@ -191,6 +194,8 @@ private:
         progress_.finish();
         pg_log_info("no rewind required");
         summary_.outcome = Outcome::no_rewind_required;
+        if (!options_.dry_run)
+            remove_staging(target_); // what the archive gave
         if (!options_.write_recovery_conf || options_.dry_run)
             return;
         StagedPlan settings;

@@ -5,7 +5,8 @@
 #include "helper/cluster/control_file.h"
 #include "helper/wal/wal_scan.h"
 
-#include <optional>
+#include <set>
+#include <string>
 
 namespace failback {
 
@@ -19,6 +20,7 @@ struct Difference {
     // Both have the same WAL before it; 0 after a comparison, when nothing of the target's WAL is relied on.
     Lsn divergence;
     TimelineId divergence_timeline;
+    std::set<std::string> restored_wal; // names of segments that the archive gave; they lie in staging
     Checkpoint common; // the last checkpoint before the divergence; unset after a comparison
 };
 

@@ -56,6 +56,7 @@ WalPlanInput wal_plan_input(const Inspection &inspection, const Difference &diff
     input.target = &manifests.target;
     input.source_history = &inspection.source_history;
     input.segment_size = inspection.segment_size;
+    input.staged = difference.restored_wal;
     input.start = difference.start.redo;
     input.divergence = difference.divergence;
     input.end = end;

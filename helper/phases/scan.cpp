@@ -22,9 +22,8 @@ void check_hints_are_logged(const ControlFile &control)
 
 class Scanner {
 public:
-    Scanner(const Context &context, const Inspection &inspection, Source &source)
-        : context_(context), inspection_(inspection), source_(source),
-          wal_(make_directory_provider(context.target.absolute("pg_wal"), inspection.segment_size))
+    Scanner(const Context &context, const Inspection &inspection, SegmentProvider &wal, Source &source)
+        : context_(context), inspection_(inspection), wal_(wal), source_(source)
     {
     }
 
@@ -39,7 +38,7 @@ public:
         }
         Difference &found = outcome.difference;
         const ControlFile &control = inspection_.target_control;
-        found.common = find_last_checkpoint(*wal_, inspection_.target_history, inspection_.segment_size,
+        found.common = find_last_checkpoint(wal_, inspection_.target_history, inspection_.segment_size,
                                             control.data.system_identifier, found.divergence);
         found.start = found.common;
         for (const ControlFile *side : {&inspection_.target_control, &inspection_.source_control})
@@ -50,7 +49,7 @@ public:
         options.start = found.common.redo;
         options.full_page_writes_at_start = found.common.full_page_writes;
         options.divergence = found.divergence;
-        WalScanResult wal = scan_wal(*wal_, options);
+        WalScanResult wal = scan_wal(wal_, options);
         context_.summary.lost = wal.lost;
         check_hints_are_logged(control);
         if (wal.untrusted)
@@ -73,7 +72,7 @@ private:
         if (found.divergence.valid())
             return outcome.target_end > found.divergence;
         // The same timeline number to the end: only the WAL itself can tell whether it is the same history.
-        auto divergence = find_same_timeline_divergence(*wal_, inspection_, source_, outcome.target_end);
+        auto divergence = find_same_timeline_divergence(wal_, inspection_, source_, outcome.target_end);
         found.divergence = divergence.value_or(Lsn{});
         return divergence.has_value();
     }
@@ -96,13 +95,13 @@ private:
         WalScanOptions options = base_options();
         options.start = inspection_.target_control.redo();
         options.divergence = nowhere;
-        return scan_wal(*wal_, options).end_of_wal;
+        return scan_wal(wal_, options).end_of_wal;
     }
 
     const Context &context_;
     const Inspection &inspection_;
+    SegmentProvider &wal_;
     Source &source_;
-    std::unique_ptr<SegmentProvider> wal_;
 };
 
 ScanOutcome unusable(std::string reason)
@@ -115,10 +114,10 @@ ScanOutcome unusable(std::string reason)
 
 } // namespace
 
-ScanOutcome scan(const Context &context, const Inspection &inspection, Source &source)
+ScanOutcome scan(const Context &context, const Inspection &inspection, SegmentProvider &wal, Source &source)
 {
     try {
-        return Scanner(context, inspection, source).run();
+        return Scanner(context, inspection, wal, source).run();
     } catch (const Unusable &why) {
         return unusable(why.reason);
     } catch (const Error &error) {

@@ -21,7 +21,7 @@ struct ScanOutcome {
     Lsn target_end;     // no_rewind: where the target's WAL ends
 };
 
-// Throws Error only for what a comparison could not do either (cancelled, connection lost).
-ScanOutcome scan(const Context &context, const Inspection &inspection, Source &source);
+// `wal` supplies the target's segments. Throws Error only for what a comparison could not do either (cancelled, connection lost).
+ScanOutcome scan(const Context &context, const Inspection &inspection, SegmentProvider &wal, Source &source);
 
 } // namespace failback

@@ -15,7 +15,9 @@ constexpr std::string_view status_prefix = "pg_wal/archive_status/";
 
 struct Segments {
     std::vector<std::string> needed; // in WAL order
-    std::set<std::string, std::less<>> kept;
+    std::set<std::string, std::less<>> kept;   // in the target's pg_wal
+    std::set<std::string, std::less<>> staged; // in staging
+    bool on_target(const std::string &name) const { return kept.contains(name) || staged.contains(name); }
 };
 
 bool has_segment(const std::vector<FileEntry> &target, const std::string &name, uint32_t segment_size)
@@ -36,6 +38,8 @@ Segments sort_out(const WalPlanInput &input)
         bool common = (segment + 1) * input.segment_size <= input.divergence.value;
         if (common && has_segment(*input.target, name, input.segment_size))
             segments.kept.insert(name);
+        else if (common && input.staged.contains(name))
+            segments.staged.insert(name);
         segments.needed.push_back(std::move(name));
     }
     return segments;
@@ -97,6 +101,8 @@ std::vector<FileAction> plan_wal(const WalPlanInput &input)
         if (!segments.kept.contains(name)) {
             FileAction action = fetch_segment(input, number, name);
             bool complete = action.fetch[0].length == action.size;
+            if (segments.staged.contains(name))
+                action.fetch.clear();
             actions.push_back(std::move(action));
             if (complete)
                 actions.push_back(mark_archived(name));
@@ -127,7 +133,7 @@ Lsn first_wal_from_source(const WalPlanInput &input)
     Segments segments = sort_out(input);
     uint64_t number = input.start.value / input.segment_size;
     for (const std::string &name : segments.needed) {
-        if (!segments.kept.contains(name))
+        if (!segments.on_target(name))
             return std::max(input.start, Lsn{number * input.segment_size});
         number++;
     }

@@ -5,6 +5,7 @@
 #include "helper/cluster/timeline_history.h"
 #include "helper/plan/plan.h"
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct WalPlanInput {
     const std::vector<FileEntry> *target = nullptr; // the target's manifest, ascending by path
     const TimelineHistory *source_history = nullptr;
     uint32_t segment_size = 0; // bytes
+    std::set<std::string> staged; // names of common segments that lie in staging already (from the archive)
     Lsn start;                 // redo pointer that recovery starts from
     Lsn divergence;            // both have the same WAL before it; 0: none of the target's is relied on
     Lsn end;                   // recovery's end (exclusive): WAL is needed up to here

@@ -1,0 +1,63 @@
+#include "helper/phases/wal_supply.h"
+
+#include "helper/cluster/target_settings.h"
+#include "helper/target/staging.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <vector>
+
+namespace failback {
+
+WalSupply::WalSupply(const Context &context, uint32_t segment_size)
+{
+    std::vector<std::unique_ptr<SegmentProvider>> places;
+    places.push_back(make_directory_provider(context.target.absolute("pg_wal"), segment_size));
+    if (context.options.restore_target_wal) {
+        ArchiveOptions options;
+        options.command = restore_command(context);
+        options.segment_size = segment_size;
+        if (context.options.timeout_seconds > 0)
+            options.time_limit_seconds = context.options.timeout_seconds;
+        if (context.options.dry_run) {
+            std::string name = (std::filesystem::temp_directory_path() / "pg_failback.XXXXXX").string();
+            if (::mkdtemp(name.data()) == nullptr)
+                throw io_error("create directory", name, errno);
+            scratch_ = name;
+            options.directory = scratch_;
+        } else {
+            create_staging(context.target, {});
+            options.directory = context.target.absolute(staging_directory("pg_wal/"));
+        }
+        auto archive = std::make_unique<ArchiveProvider>(options);
+        archive_ = archive.get();
+        places.push_back(std::move(archive));
+    }
+    segments_ = make_chained_provider(std::move(places));
+}
+
+WalSupply::~WalSupply()
+{
+    std::error_code ignored; // a leftover in the temporary directory harms nobody
+    if (!scratch_.empty())
+        std::filesystem::remove_all(scratch_, ignored);
+}
+
+std::set<std::string> WalSupply::restored() const
+{
+    return archive_ != nullptr ? archive_->restored() : std::set<std::string>{};
+}
+
+std::string WalSupply::restore_command(const Context &context) const
+{
+    if (!context.options.restore_command.empty())
+        return context.options.restore_command;
+    ConfigLocation config = find_target_config(context.target.path(), context.options.config_file);
+    std::string command = read_target_settings(context.postgres_program, config, {"restore_command"})["restore_command"];
+    if (command.empty())
+        throw Error(ErrorCode::wrong_state, "restore_command is not set in the target cluster", "",
+                    "Set it there, or give one with --restore-command.");
+    return command;
+}
+
+} // namespace failback

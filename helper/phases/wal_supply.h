@@ -1,0 +1,36 @@
+// Where the target's WAL comes from in this run: its pg_wal, then (if told) its archive.
+#pragma once
+
+#include "helper/phases/inspect.h"
+#include "helper/wal/archive_provider.h"
+#include "helper/wal/segment_provider.h"
+
+#include <memory>
+#include <set>
+#include <string>
+
+namespace failback {
+
+class WalSupply {
+public:
+    // Finds the restore command if --restore-target-wal was given: --restore-command, else the target's own setting.
+    // Throws Error(wrong_state) if there is none. Restored segments are kept in staging (in a dry run: in a directory
+    // of their own, removed at the end), so pg_wal itself stays as it was until apply.
+    WalSupply(const Context &context, uint32_t segment_size);
+    ~WalSupply();
+    WalSupply(const WalSupply &) = delete;
+    WalSupply &operator=(const WalSupply &) = delete;
+
+    SegmentProvider &segments() { return *segments_; }
+    // Names of segments that the archive gave; they lie in restored_directory().
+    std::set<std::string> restored() const;
+
+private:
+    std::string restore_command(const Context &context) const;
+
+    std::unique_ptr<SegmentProvider> segments_;
+    ArchiveProvider *archive_ = nullptr; // one of segments_
+    std::string scratch_;                // of a dry run
+};
+
+} // namespace failback

@@ -1,0 +1,142 @@
+#include "helper/wal/archive_provider.h"
+
+#include "helper/cluster/child_process.h"
+#include "helper/pg_frontend.h"
+
+#include <cerrno>
+#include <chrono>
+#include <fcntl.h>
+#include <fstream>
+#include <sys/stat.h>
+#include <thread>
+
+namespace failback {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto first_pause = std::chrono::milliseconds(100);
+constexpr auto longest_pause = std::chrono::seconds(5);
+
+// Does the file look like a complete segment? The records in it are checked by the reader.
+bool complete_segment(const std::string &path, uint32_t segment_size, std::string &why)
+{
+    struct stat status;
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
+        why = "the command succeeded but left no file";
+        return false;
+    }
+    if (status.st_size != static_cast<off_t>(segment_size)) {
+        why = format("it has %lld bytes, a segment of this cluster has %u", static_cast<long long>(status.st_size), segment_size);
+        return false;
+    }
+    std::ifstream file(path, std::ios::binary);
+    uint16_t magic = 0;
+    file.read(reinterpret_cast<char *>(&magic), sizeof magic);
+    if (!file || magic != XLOG_PAGE_MAGIC) {
+        why = format("it begins with magic number %04X, WAL of this version with %04X", magic, XLOG_PAGE_MAGIC);
+        return false;
+    }
+    return true;
+}
+
+} // namespace
+
+std::string expand_restore_command(const std::string &command, const std::string &file, const std::string &path)
+{
+    std::string expanded;
+    for (size_t i = 0; i < command.size(); i++) {
+        if (command[i] != '%' || i + 1 == command.size()) {
+            expanded += command[i];
+            continue;
+        }
+        switch (command[++i]) {
+        case 'f':
+        case 'r': // nothing older than what is asked for is going to be needed
+            expanded += file;
+            break;
+        case 'p':
+            expanded += path;
+            break;
+        case '%':
+            expanded += '%';
+            break;
+        default: // as the server before 16: left as it is
+            expanded += '%';
+            expanded += command[i];
+        }
+    }
+    return expanded;
+}
+
+ArchiveProvider::ArchiveProvider(ArchiveOptions options)
+    : options_(std::move(options)), kept_(make_directory_provider(options_.directory, options_.segment_size))
+{
+}
+
+int ArchiveProvider::run_command(const std::string &name, const std::string &destination)
+{
+    std::string command = expand_restore_command(options_.command, name, destination);
+    pg_log_debug("executing \"%s\"", command.c_str());
+    ChildOutput output = ChildProcess({"/bin/sh", "-c", command}).finish();
+    if (output.exit_status > 125)
+        throw Error(ErrorCode::wrong_state,
+                    format("restore_command for \"%s\" ended with status %d", name.c_str(), output.exit_status),
+                    "The command was: " + command + (output.standard_error.empty() ? "" : "\n" + output.standard_error));
+    return output.exit_status;
+}
+
+bool ArchiveProvider::restore_file(const std::string &name, const std::string &destination)
+{
+    std::string temporary = options_.directory + "/" + name + ".restoring";
+    ::unlink(temporary.c_str());
+    if (run_command(name, temporary) != 0 || ::access(temporary.c_str(), F_OK) != 0)
+        return false;
+    if (::rename(temporary.c_str(), destination.c_str()) != 0)
+        throw io_error("rename file to", destination, errno);
+    return true;
+}
+
+bool ArchiveProvider::restore_segment(const std::string &name)
+{
+    std::string temporary = options_.directory + "/" + name + ".restoring";
+    auto deadline = Clock::now() + std::chrono::seconds(options_.time_limit_seconds);
+    Clock::duration pause = first_pause;
+    int failures = 0;
+    std::string why;
+    for (;;) {
+        ::unlink(temporary.c_str());
+        if (run_command(name, temporary) != 0) {
+            if (++failures == 2)
+                return false;
+        } else if (complete_segment(temporary, options_.segment_size, why)) {
+            break;
+        } else if (Clock::now() + pause > deadline) {
+            throw Error(ErrorCode::data_corrupted, format("WAL segment \"%s\" from the archive is not complete", name.c_str()),
+                        why, "Check the archive, and that what fills it makes files appear there whole, by renaming them.");
+        }
+        std::this_thread::sleep_for(pause);
+        pause = std::min<Clock::duration>(pause * 2, longest_pause);
+    }
+    std::string path = options_.directory + "/" + name;
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+        throw io_error("rename file to", path, errno);
+    return true;
+}
+
+std::unique_ptr<WalSegment> ArchiveProvider::open(TimelineId timeline, uint64_t segno)
+{
+    std::string name = wal_segment_name(timeline, segno, options_.segment_size);
+    if (missing_.contains(name))
+        return nullptr;
+    if (!restored_.contains(name)) {
+        if (!restore_segment(name)) {
+            missing_.insert(name);
+            return nullptr;
+        }
+        restored_.insert(name);
+    }
+    return kept_->open(timeline, segno);
+}
+
+} // namespace failback

@@ -1,0 +1,48 @@
+// Segments from the WAL archive, by the target's restore_command.
+#pragma once
+
+#include "helper/wal/segment_provider.h"
+
+#include <functional>
+#include <set>
+
+namespace failback {
+
+struct ArchiveOptions {
+    std::string command;     // restore_command: %f file name, %p where to put it, %r oldest needed (we say %f), %% a percent sign
+    std::string directory;   // where restored segments are kept, absolute; exists
+    uint32_t segment_size = 0;   // bytes
+    int time_limit_seconds = 60; // for one segment that comes incomplete, all attempts together
+};
+
+// A restored segment gets its name by rename, when it is complete: what half a copy leaves is never seen as a segment.
+class ArchiveProvider : public SegmentProvider {
+public:
+    explicit ArchiveProvider(ArchiveOptions options);
+
+    // Runs the command. It failing means that the archive has no such segment, once a second attempt has failed too. A file
+    // of another size than a segment's, or that does not begin as a WAL segment, may be one that is being copied: it is asked
+    // for again until the time limit, and then Error(data_corrupted) names it. A command killed by a signal, or not found
+    // (126, 127), is Error(wrong_state), as for the server.
+    std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) override;
+    std::string describe() const override { return "archive (restore_command)"; }
+
+    // Any file of the archive, for .history files: one attempt, no waiting. False if there is none.
+    bool restore_file(const std::string &name, const std::string &destination);
+
+    const std::set<std::string> &restored() const { return restored_; } // names in `directory`
+
+private:
+    int run_command(const std::string &name, const std::string &destination);
+    bool restore_segment(const std::string &name);
+
+    ArchiveOptions options_;
+    std::unique_ptr<SegmentProvider> kept_;
+    std::set<std::string> restored_;
+    std::set<std::string> missing_;
+};
+
+// The command with its placeholders filled in, values quoted for the shell only as PostgreSQL does: not at all.
+std::string expand_restore_command(const std::string &command, const std::string &file, const std::string &path);
+
+} // namespace failback
