@@ -14,9 +14,14 @@ Datum recovery_end(FunctionCallInfo fcinfo)
     TimeLineID timeline;
     const bool in_recovery = RecoveryInProgress();
     if (in_recovery) {
+        // What is on disk is at most as new as minRecoveryPoint, which may be of an older timeline than the running one
+        // and may be ahead of replay by the record being replayed: the later of both is safe, and a record's end.
         const ControlImage control = ControlImage::read();
-        lsn = control.data().minRecoveryPoint;
-        timeline = control.data().minRecoveryPointTLI;
+        lsn = GetXLogReplayRecPtr(&timeline);
+        if (lsn < control.data().minRecoveryPoint) {
+            lsn = control.data().minRecoveryPoint;
+            timeline = control.data().minRecoveryPointTLI;
+        }
     } else {
         if (!XLogStandbyInfoActive())
             throw Error(ErrorCode::wrong_state, "WAL level is not sufficient for a standby", {},
