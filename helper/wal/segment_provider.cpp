@@ -13,6 +13,8 @@ namespace failback {
 
 namespace {
 
+constexpr uint32_t most_read_ahead = 64 << 20; // bytes
+
 class MappedSegment : public WalSegment {
 public:
     MappedSegment(std::string path, void *address, size_t size) : path_(std::move(path)), address_(address), size_(size) {}
@@ -22,6 +24,8 @@ public:
 
     std::span<const unsigned char> bytes() const override { return {static_cast<const unsigned char *>(address_), size_}; }
     const std::string &name() const override { return path_; }
+    // The pages stay in the page cache; a segment can have 1 GB.
+    void drop_resident() override { (void) ::madvise(address_, size_, MADV_DONTNEED); }
 
 private:
     std::string path_;
@@ -54,8 +58,9 @@ public:
         if (address == MAP_FAILED)
             throw io_error("map", path, errno);
         auto segment = std::make_unique<MappedSegment>(std::move(path), address, segment_size_);
-        // Only advice: the whole segment is read soon, forwards by a scan and backwards by a search.
-        (void) ::madvise(address, segment_size_, MADV_WILLNEED);
+        // Only advice: a segment is read soon, forwards by a scan and backwards by a search. All at once is
+        // too much for the largest ones.
+        (void) ::madvise(address, segment_size_, segment_size_ <= most_read_ahead ? MADV_WILLNEED : MADV_SEQUENTIAL);
         return segment;
     }
 

@@ -18,6 +18,9 @@ public:
     virtual ~WalSegment() = default;
     virtual std::span<const unsigned char> bytes() const = 0; // segment size bytes
     virtual const std::string &name() const = 0;              // for messages
+    // Called now and then while a segment is read: what is resident only because it was read may go. The
+    // bytes stay readable.
+    virtual void drop_resident() {}
 };
 
 class SegmentProvider {

@@ -10,6 +10,8 @@ namespace failback {
 
 namespace {
 
+constexpr uint32_t most_resident = 8 << 20; // bytes of a segment's pages, about
+
 template <class Header> Header read_header(const unsigned char *bytes)
 {
     Header header;
@@ -150,6 +152,11 @@ const WalPage *WalPages::load_another(Lsn position)
         return nullptr;
     }
 
+    bytes_loaded_ += page_size_;
+    if (bytes_loaded_ >= most_resident) {
+        segment_->drop_resident();
+        bytes_loaded_ = 0;
+    }
     page_.bytes = bytes;
     page_.address = address;
     page_.size = page_size_;

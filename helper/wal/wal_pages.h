@@ -75,6 +75,7 @@ private:
     uint64_t segno_ = 0;
     Lsn limit_;              // first byte in the current segment that its file cannot be trusted for
     uint32_t page_size_ = 0; // bytes, from the first segment's header
+    uint32_t bytes_loaded_ = 0; // of the current segment, since memory was last given back
     WalPage page_;
     WalFailure failure_;
     std::vector<std::unique_ptr<WalSegment>> held_;
