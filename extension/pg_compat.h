@@ -26,6 +26,12 @@ inline void create_temporary_slot(const char *name)
 #endif
 }
 
+// Does the slot belong to this session?
+inline bool is_own_slot(const ReplicationSlot *slot)
+{
+    return slot->active_pid == MyProcPid;
+}
+
 // Are there replication slots at all, and enough in WAL for them? Ereports.
 inline void check_slot_requirements()
 {

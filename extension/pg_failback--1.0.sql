@@ -85,6 +85,16 @@ AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION pg_failback_read_chunks(text[], int8[], int8[], text, int4, bool) IS
     'content of many ranges of files, packed into few rows: results has the bytes of each range from first_range on, -1 for a file that vanished';
 
+CREATE FUNCTION pg_failback_block_checksums(
+    paths text[], offsets int8[], lengths int8[], block_size int4 DEFAULT 8192,
+    OUT range_index int4,
+    OUT first_offset int8,
+    OUT checksums bytea)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION pg_failback_block_checksums(text[], int8[], int8[], int4) IS
+    'xxh128 of every whole block of the given ranges, 16 bytes each, packed: consecutive blocks from first_offset on of range range_index (from 1)';
+
 CREATE FUNCTION pg_failback_recovery_end(
     OUT lsn pg_lsn,
     OUT timeline int8,
@@ -96,7 +106,7 @@ COMMENT ON FUNCTION pg_failback_recovery_end() IS
 CREATE FUNCTION pg_failback_hold_wal(lsn pg_lsn) RETURNS text
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION pg_failback_hold_wal(pg_lsn) IS
-    'keeps the WAL from lsn on with a temporary replication slot until the session ends or one of its statements fails; returns the slot''s name; fails if that WAL is gone already';
+    'keeps the WAL from lsn on with a temporary replication slot until the session ends or one of its statements fails; returns the slot''s name; fails if that WAL is gone; called again, it looks again';
 
 CREATE FUNCTION pg_failback_release_wal() RETURNS bool
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -127,6 +137,7 @@ REVOKE ALL ON FUNCTION pg_failback_source_state() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_manifest(text, text, pg_lsn, bool) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_chunk_checksums(text, int8, int8, int8, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_read_chunks(text[], int8[], int8[], text, int4, bool) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_failback_block_checksums(text[], int8[], int8[], int4) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_recovery_end() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_hold_wal(pg_lsn) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_release_wal() FROM PUBLIC;

@@ -35,7 +35,7 @@ ReplicationSlot *find_slot(const SlotName &name)
 {
     return pg_call([&]() -> ReplicationSlot * {
         ReplicationSlot *slot = SearchNamedReplicationSlot(name.text, true);
-        return slot && slot->active_pid == MyProcPid ? slot : nullptr;
+        return slot && compat::is_own_slot(slot) ? slot : nullptr;
     });
 }
 
@@ -47,7 +47,9 @@ bool drop_slot(const SlotName &name)
     return true;
 }
 
-// Makes every checkpoint from now on keep the WAL from `lsn` on.
+// Makes every checkpoint that begins to remove WAL after this keep what lies from `lsn` on. One that is
+// removing just now decided before what goes: a caller that wants to be sure asks again later, which
+// looks again.
 void point_slot(const SlotName &name, XLogRecPtr lsn)
 {
     if (!find_slot(name)) {
