@@ -25,6 +25,7 @@ enum LongOnly : int {
     opt_report,
     opt_timeout,
     opt_mode,
+    opt_tablespace_mapping,
     opt_help,
 };
 
@@ -50,6 +51,7 @@ constexpr option long_options[] = {
     {"restore-command", required_argument, nullptr, opt_restore_command},
     {"compress", required_argument, nullptr, opt_compress},
     {"report", required_argument, nullptr, opt_report},
+    {"tablespace-mapping", required_argument, nullptr, opt_tablespace_mapping},
     {"timeout", required_argument, nullptr, opt_timeout},
     {"version", no_argument, nullptr, 'V'},
     {"help", no_argument, nullptr, opt_help},
@@ -100,6 +102,42 @@ ConfigFiles parse_config_files(std::string_view text)
                 "It is one of target and source.");
 }
 
+std::string without_trailing_slashes(std::string path)
+{
+    while (path.size() > 1 && path.ends_with('/'))
+        path.pop_back();
+    return path;
+}
+
+// OLD=NEW, with "\=" for an equals sign in a path, as pg_basebackup has it.
+std::pair<std::string, std::string> parse_tablespace_mapping(std::string_view text)
+{
+    std::string parts[2];
+    int part = 0;
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '=') {
+            parts[part] += '=';
+            i++;
+        } else if (text[i] == '=' && part == 0) {
+            part = 1;
+        } else if (text[i] == '=') {
+            throw Error(ErrorCode::invalid_parameter, "multiple \"=\" signs in tablespace mapping");
+        } else {
+            parts[part] += text[i];
+        }
+    }
+    for (std::string &path : parts)
+        path = without_trailing_slashes(std::move(path));
+    if (parts[0].empty() || parts[1].empty())
+        throw Error(ErrorCode::invalid_parameter,
+                    format("invalid tablespace mapping format \"%s\", must be \"OLDDIR=NEWDIR\"", std::string(text).c_str()));
+    for (const std::string &path : parts)
+        if (!path.starts_with('/'))
+            throw Error(ErrorCode::invalid_parameter,
+                        format("directory is not an absolute path in tablespace mapping: %s", path.c_str()));
+    return {parts[0], parts[1]};
+}
+
 Mode parse_mode(std::string_view text)
 {
     if (text == "auto")
@@ -125,13 +163,6 @@ void parse_compression(std::string_view text, Options &options)
     if (algorithm.id == CompressionId::none)
         throw Error(ErrorCode::invalid_parameter, "compression \"none\" does not have a level");
     options.compression_level = parse_number("--compress level", text.substr(colon + 1), algorithm.min_level, algorithm.max_level);
-}
-
-std::string without_trailing_slashes(std::string path)
-{
-    while (path.size() > 1 && path.ends_with('/'))
-        path.pop_back();
-    return path;
 }
 
 // What getopt_long() could not take. optopt is 0 for an unknown long option, the option's own value for a long one
@@ -211,6 +242,7 @@ Command parse_command_line(int argc, char *const argv[])
             options.restore_command = optarg;
             options.restore_target_wal = true;
             break;
+        case opt_tablespace_mapping: options.tablespace_mapping.push_back(parse_tablespace_mapping(optarg)); break;
         case opt_mode: options.mode = parse_mode(optarg); break;
         case opt_compress: parse_compression(optarg, options); break;
         case opt_report: options.report = optarg; break;

@@ -5,6 +5,8 @@
 #include "helper/standby/config_policy.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace failback {
 
@@ -36,6 +38,8 @@ struct Options {
     bool debug = false;               // --debug, -v: the caller raises the log level
     bool no_ensure_shutdown = false;  // accepted: this program never starts a server on the target
     Mode mode = Mode::automatic;
+    // --tablespace-mapping: where on this machine a tablespace goes that the source has at `first`. Absolute paths.
+    std::vector<std::pair<std::string, std::string>> tablespace_mapping;
     int jobs = 2;                     // -j: connections that fetch, 1 to 64
     ConfigFiles config_files = ConfigFiles::target; // default source when invoked as pg_rewind
     CompressionId compression = CompressionId::none;

@@ -46,6 +46,9 @@ Options:
                                  of restore_command (implies -c)
       --sync-method=METHOD       set method for syncing files to disk: fsync or
                                  syncfs
+      --tablespace-mapping=OLDDIR=NEWDIR
+                                 a tablespace that only the source has, in
+                                 OLDDIR there, goes to NEWDIR here
       --timeout=SECONDS          give up when the source is silent for so long
                                  (0 never, default 60)
   -V, --version                  output version information, then exit

@@ -2,6 +2,7 @@
 
 #include "common/checksum.h"
 #include "common/directory_walk.h"
+#include "common/path_rules.h"
 #include "helper/cluster/target_settings.h"
 #include "helper/plan/decide.h"
 #include "helper/standby/standby_settings.h"
@@ -111,6 +112,32 @@ void warn_of_low_settings(const Context &context, const SettingValues &target, c
         context.summary.warnings.push_back(warning.message + "; " + warning.hint);
 }
 
+// Where tablespaces that only the source has will be. One the target has stays where it is.
+void map_tablespaces(const Context &context, Manifests &manifests)
+{
+    for (const auto &[from, to] : context.options.tablespace_mapping) {
+        bool used = false;
+        for (FileEntry &entry : manifests.source) {
+            if (entry.kind != FileKind::symlink || entry.link_target != from)
+                continue;
+            entry.link_target = to;
+            used = true;
+        }
+        if (!used)
+            context.summary.warnings.push_back(format("no tablespace of the source is in \"%s\": its mapping was not used", from.c_str()));
+    }
+    // From the other side, and about to become a link: it must be a plain absolute path.
+    for (const FileEntry &entry : manifests.source) {
+        if (entry.kind != FileKind::symlink || !entry.path.starts_with("pg_tblspc/"))
+            continue;
+        if (!entry.link_target.starts_with('/') || entry.link_target.find('\0') != std::string::npos ||
+            entry.link_target.size() > max_path_length)
+            throw Error(ErrorCode::data_corrupted,
+                        format("the source has tablespace \"%s\" at \"%s\", which is not an absolute path", entry.path.c_str(),
+                               entry.link_target.c_str()));
+    }
+}
+
 } // namespace
 
 std::vector<FileEntry> list_wal(const TargetDirectory &target)
@@ -141,6 +168,7 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
     manifests.source = list_source(source, log_directories);
     manifests.target = list_target(context.target, log_directories);
     manifests.target_configured_elsewhere = config.outside();
+    map_tablespaces(context, manifests);
     add_checksums(context.target, manifests.source, manifests.target, context.options.jobs);
     return manifests;
 }

@@ -2,6 +2,8 @@
 
 #include "helper/phases/same_timeline.h"
 
+#include <algorithm>
+
 namespace failback {
 
 namespace {
@@ -83,8 +85,9 @@ private:
         options.history = &inspection_.target_history;
         options.segment_size = inspection_.segment_size;
         options.system_identifier = inspection_.target_control.data.system_identifier;
-        // Whatever state the server was in, all WAL up to its last checkpoint was written.
-        options.at_least = inspection_.target_control.checkpoint() + 1;
+        // Whatever state the server was in, all WAL up to its last checkpoint was written, and a standby's up to
+        // its minRecoveryPoint: if it cannot be read up to there it is damaged, not at its end.
+        options.at_least = std::max(inspection_.target_control.checkpoint() + 1, inspection_.target_control.min_recovery_point());
         options.progress = [this](Lsn) { context_.progress.tick(); };
         return options;
     }
