@@ -85,9 +85,11 @@ void Stager::row(const ChunkRow &row)
         return;
     auto goes_whole = [this](const Piece &piece) { return actions_[piece.action].staging == StagingKind::whole_file; };
     size_t whole = static_cast<size_t>(std::count_if(pieces_.begin(), pieces_.end(), goes_whole));
-    std::span<const unsigned char> content;
-    if (whole > 0)
-        content = row_content(row, content_);
+    // What cannot be unpacked has to be found out now, also if it goes to the redo file as it came: after the commit it
+    // would be too late.
+    if (row.payload.size() > static_cast<size_t>(row_payload_bytes))
+        throw Error(ErrorCode::data_corrupted, "the source sent a row that is larger packed than unpacked");
+    std::span<const unsigned char> content = row_content(row, content_);
 
     redo_pieces_.clear();
     gathered_.clear();

@@ -53,8 +53,15 @@ public:
             else
                 both(*source++, *target++);
         }
-        std::sort(plan_.actions.begin(), plan_.actions.end(),
-                  [](const FileAction &a, const FileAction &b) { return a.path < b.path; });
+        auto removes = [](const FileAction &action) { return action.kind == FileActionKind::remove; };
+        std::sort(plan_.actions.begin(), plan_.actions.end(), [&](const FileAction &a, const FileAction &b) {
+            int order = a.path.compare(b.path);
+            return order != 0 ? order < 0 : removes(a) < removes(b);
+        });
+        // An old NAME.source is to go and a new one to come. The latter suffices, and has to: apply may be repeated, and
+        // would then remove what it had put there.
+        auto same_path = [](const FileAction &a, const FileAction &b) { return a.path == b.path; };
+        plan_.actions.erase(std::unique(plan_.actions.begin(), plan_.actions.end(), same_path), plan_.actions.end());
         for (FileAction &action : plan_.actions)
             finish(action);
         return std::move(plan_);
@@ -87,7 +94,8 @@ private:
     void target_only(const FileEntry &target)
     {
         PathClass path_class = classify_path(target.path);
-        if (path_class == PathClass::configuration && target.kind == FileKind::regular) {
+        // A private key stays whatever the policy for configuration says.
+        if (path_class == PathClass::configuration && target.kind == FileKind::regular && !is_private_key(target.path)) {
             configuration(target.path, &target, nullptr);
             return;
         }

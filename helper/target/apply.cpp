@@ -28,7 +28,8 @@ std::string parent_of(const std::string &path)
 // A link or file in a path's way was removed by the kind the target had; anything else of that name is newer.
 void remove_all(const TargetDirectory &target, const StagedPlan &plan)
 {
-    // Descending, so that a directory's contents come before it.
+    // Descending, so that a directory's contents come before it. One that still holds what the manifest does not show
+    // (server logs, somebody's links or sockets) stays: nothing of PostgreSQL's is left in it.
     for (size_t i = plan.actions.size(); i-- > 0;) {
         const FileAction &action = plan.actions[i];
         if (action.kind != FileActionKind::remove)

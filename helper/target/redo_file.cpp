@@ -88,6 +88,8 @@ void read_redo_file(const TargetDirectory &target, const std::string &path, int6
             stored > 2 * row_payload_bytes)
             throw damaged(position);
         size_t size = fixed_header + piece_count * piece_size + stored + checksum_size;
+        if (static_cast<int64_t>(size) > length - position)
+            throw damaged(position);
         buffer.resize(size);
         if (read_at(fd.get(), buffer, position, absolute) != size)
             throw damaged(position);
@@ -103,6 +105,8 @@ void read_redo_file(const TargetDirectory &target, const std::string &path, int6
             piece.action = in.integer<uint32_t>();
             piece.offset = in.integer<int64_t>();
             piece.length = in.integer<int64_t>();
+            if (piece.offset < 0 || piece.length < 0 || piece.length > int64_t{record.raw_size} - sum)
+                throw damaged(position);
             sum += piece.length;
             pieces.push_back(piece);
         }

@@ -70,6 +70,7 @@ void remove_staging(const TargetDirectory &target)
         target.remove_directory(directory);
     }
     target.remove_file(note_path);
+    target.remove_file(temporary_name(note_path));
 }
 
 void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions)

@@ -118,7 +118,7 @@ FileDescriptor TargetDirectory::open_write(std::string_view path, int flags) con
 
 void TargetDirectory::write_file(std::string_view path, std::span<const unsigned char> content, bool sync) const
 {
-    std::string temporary = std::string(path) + ".pg_failback_tmp";
+    std::string temporary = temporary_name(path);
     FileDescriptor fd = open_write(temporary, O_CREAT | O_TRUNC);
     write_at(fd.get(), content, 0, absolute(temporary));
     if (sync && ::fsync(fd.get()) != 0)
@@ -169,7 +169,7 @@ bool TargetDirectory::remove_directory(std::string_view path) const
     FileDescriptor parent = beneath_.open_parent(path);
     if (parent && ::unlinkat(parent.get(), std::string(last_part(path)).c_str(), AT_REMOVEDIR) == 0)
         return true;
-    if (errno == ENOENT || errno == ENOTDIR)
+    if (errno == ENOENT || errno == ENOTDIR || errno == ENOTEMPTY || errno == EEXIST)
         return false;
     throw io_error("remove directory", absolute(path), errno);
 }
@@ -200,6 +200,11 @@ void TargetDirectory::sync_parent(std::string_view path) const
     FileDescriptor fd = beneath_.open_parent(path);
     if (!fd || ::fsync(fd.get()) != 0)
         throw io_error("flush directory of", absolute(path), errno);
+}
+
+std::string temporary_name(std::string_view path)
+{
+    return std::string(path) + ".pg_failback_tmp";
 }
 
 size_t read_at(int fd, std::span<unsigned char> buffer, int64_t offset, const std::string &path)

@@ -45,7 +45,7 @@ public:
     void make_symlink(std::string_view path, const std::string &link_target) const; // existing, same: fine
     // False if there was nothing of that kind by that name.
     bool remove_file(std::string_view path) const;         // file or link, never a directory
-    bool remove_directory(std::string_view path) const;    // Error if not empty
+    bool remove_directory(std::string_view path) const;    // stays (false) if it is not empty
     void rename(std::string_view from, std::string_view to) const;
     // Flushes a file, or a directory's entries.
     void sync(std::string_view path) const;
@@ -59,6 +59,9 @@ private:
     mode_t file_mode_ = 0600;
     mode_t directory_mode_ = 0700;
 };
+
+// Under which TargetDirectory::write_file() makes `path`.
+std::string temporary_name(std::string_view path);
 
 // Whole buffers at once; throws Error(io_error) naming `path`. read_at returns less at the end of the file only.
 size_t read_at(int fd, std::span<unsigned char> buffer, int64_t offset, const std::string &path);
