@@ -1,0 +1,45 @@
+# Where the target's WAL is no help, both sides' content is compared: the WAL back to the last common
+# checkpoint is gone and was never archived; or pages have changed without WAL, as neither data checksums
+# nor wal_log_hints were on.
+use strict;
+use warnings;
+use FailbackTest;
+use Test::More;
+
+plan skip_all => 'pg_rewind needs the WAL' if is_pg_rewind();
+
+for my $case ('no WAL', 'no hints')
+{
+	(my $name = $case) =~ s/ /_/;
+	my $no_wal = $case eq 'no WAL';
+	my $old = start_primary("old_$name", checksums => $no_wal,
+		conf => $no_wal ? "wal_keep_size = 0\nmin_wal_size = 32MB\n" : "wal_log_hints = off\n");
+	create_upsert_table($old);
+	$old->safe_psql('postgres', <<'SQL');
+CREATE TABLE quiet AS SELECT i, repeat(md5(i::text), 10) AS t FROM generate_series(1, 20000) i;
+CREATE TABLE shrinks AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i;
+SQL
+	my $new = add_standby("new_$name", $old, conf => "wal_keep_size = 1GB\n");
+	upsert($old, 30);
+	wait_streaming($new, $old);
+	my $first = last_wal_file($old);
+	promote($new);
+	upsert($_, 30) for ($old, $new);
+	$old->safe_psql('postgres', 'TRUNCATE shrinks; CREATE TABLE only_old AS SELECT 1 AS one');
+	$new->safe_psql('postgres', 'DELETE FROM shrinks WHERE i > 100; CREATE TABLE only_new AS SELECT 2 AS two');
+	# Hint bits of rows that a reader finds committed reach the page without WAL.
+	$old->safe_psql('postgres', 'SELECT count(*) FROM test; CHECKPOINT');
+	if ($no_wal)
+	{
+		wait_until('the first segment has been recycled', sub {
+			$old->safe_psql('postgres', 'SELECT upsert(i) FROM generate_series(1, 2000) i; SELECT pg_switch_wal(); CHECKPOINT');
+			return !-e $old->data_dir . "/pg_wal/$first";
+		});
+	}
+	my $output = failback_ok($old, $new, no_rewind => 1);
+	like($output // '', qr/compar/, "$case: it says that it compares");
+	ends_equal($old, $new, no_checksums => !$no_wal);
+	$new->stop('fast');
+}
+
+done_testing();
