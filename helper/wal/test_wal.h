@@ -59,6 +59,11 @@ public:
     // Returns the record's start.
     Lsn append(const TestRecord &record) { return append_bytes(encode(record)); }
 
+    // A record with these bytes after its header, whatever they are, under a right checksum.
+    Lsn append_raw(const TestRecord &header, const std::string &body) { return append_bytes(with_header(header, body)); }
+    // The next record names this one as the one before.
+    void set_previous(Lsn previous) { previous_ = previous; }
+
     // A heap record of exactly `total_length` bytes (at least 40).
     Lsn append_sized(uint32_t total_length)
     {
@@ -199,9 +204,13 @@ private:
             headers += static_cast<char>(XLR_BLOCK_ID_DATA_SHORT);
             headers += static_cast<char>(record.main_data.size());
         }
+        return with_header(record, headers + payload + record.main_data);
+    }
+
+    std::string with_header(const TestRecord &record, const std::string &body) const
+    {
         XLogRecord header;
         std::memset(&header, 0, sizeof(header));
-        std::string body = headers + payload + record.main_data;
         header.xl_tot_len = static_cast<uint32_t>(SizeOfXLogRecord + body.size());
         header.xl_xid = record.xid;
         header.xl_prev = previous_.value;
