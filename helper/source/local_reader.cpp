@@ -14,7 +14,6 @@ namespace {
 
 // A row of nothing but vanished or empty ranges has to end as well.
 constexpr size_t max_results_per_row = 4096;
-constexpr size_t checksum_size = 16;
 // Read at a time for block checksums, at least one block.
 constexpr int64_t checksum_read_bytes = 1024 * 1024;
 
