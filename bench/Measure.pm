@@ -96,7 +96,7 @@ sub counted
 	$work->($proxy_port);
 	kill 'TERM', $proxy;
 	my $bytes = 0;
-	$bytes += $_ while <$read>;
+	while (my $count = <$read>) { $bytes += $count; }
 	waitpid($proxy, 0);
 	return $bytes;
 }
