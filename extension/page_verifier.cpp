@@ -1,7 +1,5 @@
 #include "extension/page_verifier.h"
 
-#include "extension/pg_compat.h"
-
 extern "C" {
 #include "storage/bufpage.h"
 #include "storage/checksum.h"
@@ -22,7 +20,7 @@ bool is_all_zero(const unsigned char *page)
 
 } // namespace
 
-PageVerifier::PageVerifier() : enabled_(compat::pages_have_checksums()), redo_(GetRedoRecPtr())
+PageVerifier::PageVerifier() : enabled_(DataChecksumsEnabled()), redo_(GetRedoRecPtr())
 {
 }
 
@@ -49,7 +47,7 @@ bool PageVerifier::is_good(unsigned char *bytes, BlockNumber block)
     if (header->pd_upper == 0)
         return is_all_zero(reinterpret_cast<const unsigned char *>(page));
     // Changed since the last checkpoint: the WAL holds a full image of it.
-    if (is_after_redo(PageXLogRecPtrGet(header->pd_lsn)))
+    if (is_after_redo(PageGetLSN(page)))
         return true;
     return pg_checksum_page(page, block) == header->pd_checksum;
 }

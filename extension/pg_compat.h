@@ -5,31 +5,47 @@
 
 extern "C" {
 #include "replication/slot.h"
-#include "storage/standby.h"
 }
 
-#if PG_VERSION_NUM < 150000
-#error "pg_failback needs PostgreSQL 15 or later"
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 200000
+#error "pg_failback knows PostgreSQL 15 to 19: for another major, review what its server offers and extension/pg_compat.h first"
 #endif
 
 namespace failback::compat {
 
-// A temporary physical replication slot, acquired by this session. Ereports.
-inline void create_temporary_slot(const char *name)
+// A physical replication slot, acquired by this session. Ereports.
+inline void create_slot(const char *name, ReplicationSlotPersistency persistency)
 {
 #if PG_VERSION_NUM >= 190000
-    ReplicationSlotCreate(name, false, RS_TEMPORARY, false, false, false, false);
+    ReplicationSlotCreate(name, false, persistency, false, false, false, false);
 #elif PG_VERSION_NUM >= 170000
-    ReplicationSlotCreate(name, false, RS_TEMPORARY, false, false, false);
+    ReplicationSlotCreate(name, false, persistency, false, false, false);
 #else
-    ReplicationSlotCreate(name, false, RS_TEMPORARY, false);
+    ReplicationSlotCreate(name, false, persistency, false);
+#endif
+}
+
+inline void create_temporary_slot(const char *name) { create_slot(name, RS_TEMPORARY); }
+inline void create_permanent_slot(const char *name) { create_slot(name, RS_PERSISTENT); }
+
+// An existing slot, if nobody uses it. Ereports.
+inline void acquire_slot(const char *name)
+{
+#if PG_VERSION_NUM >= 180000
+    ReplicationSlotAcquire(name, true, true);
+#else
+    ReplicationSlotAcquire(name, true);
 #endif
 }
 
 // Does the slot belong to this session?
 inline bool is_own_slot(const ReplicationSlot *slot)
 {
+#if PG_VERSION_NUM >= 190000
+    return slot->active_proc == MyProcNumber;
+#else
     return slot->active_pid == MyProcPid;
+#endif
 }
 
 // Are there replication slots at all, and enough in WAL for them? Ereports.
@@ -39,26 +55,6 @@ inline void check_slot_requirements()
     CheckSlotRequirements(false);
 #else
     CheckSlotRequirements();
-#endif
-}
-
-// Writes a record of the running transactions and returns its end. Ereports.
-inline XLogRecPtr log_standby_snapshot()
-{
-#if PG_VERSION_NUM >= 190000
-    return LogStandbySnapshot(InvalidOid);
-#else
-    return LogStandbySnapshot();
-#endif
-}
-
-// Is every page that is written now given a checksum?
-inline bool pages_have_checksums()
-{
-#if PG_VERSION_NUM >= 190000
-    return DataChecksumsNeedVerify();
-#else
-    return DataChecksumsEnabled();
 #endif
 }
 

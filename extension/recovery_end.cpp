@@ -1,8 +1,11 @@
 // pg_failback_recovery_end(): how far a standby made from files read before this call must replay.
 
-#include "extension/pg_compat.h"
 #include "extension/row_stream.h"
 #include "extension/running_wal.h"
+
+extern "C" {
+#include "storage/standby.h"
+}
 
 namespace failback {
 
@@ -29,7 +32,7 @@ Datum recovery_end(FunctionCallInfo fcinfo)
         // A record's end, which recovery reaches; the insert position of an idle server may be a page
         // header, which it does not. With the running transactions known, the standby opens at once.
         lsn = pg_call([] {
-            XLogRecPtr end = compat::log_standby_snapshot();
+            XLogRecPtr end = LogStandbySnapshot();
             XLogFlush(end);
             return end;
         });

@@ -1,7 +1,6 @@
 // pg_failback_source_state(): one row with everything the helper must know of the source.
 
 #include "common/version.h"
-#include "extension/pg_compat.h"
 #include "extension/row_stream.h"
 #include "extension/running_wal.h"
 #include "extension/source_files.h"
@@ -48,7 +47,7 @@ Datum source_state(FunctionCallInfo fcinfo)
         add(Int32GetDatum(static_cast<int32_t>(data.relseg_size)));
         add(Int32GetDatum(static_cast<int32_t>(data.xlog_blcksz)));
         add(Int32GetDatum(static_cast<int32_t>(data.xlog_seg_size)));
-        add(BoolGetDatum(compat::pages_have_checksums()));
+        add(BoolGetDatum(DataChecksumsEnabled()));
         // What governs the WAL of this cluster: on a standby that is the primary's setting, which
         // pg_control follows, and not the standby's own.
         add(BoolGetDatum(data.wal_log_hints));
