@@ -59,6 +59,30 @@ inline RelationId relation_id(const xl_smgr_truncate &record)
     return relation_id(record.rnode);
 }
 #endif
+// Resource managers are the same in all of them: wal_scan.cpp was reviewed for these.
+static_assert(RM_MAX_BUILTIN_ID == RM_LOGICALMSG_ID, "there is a new resource manager in WAL: review wal_scan.cpp");
+
+// Is char signed, as far as the order in indexes goes? pg_control tells from 18 on; before, it was the machine's own
+// and maxAlign and its like are all there is to compare.
+inline bool char_is_signed([[maybe_unused]] const ControlFileData &control)
+{
+#if PG_VERSION_NUM >= 180000
+    return control.default_char_signedness;
+#else
+    return true;
+#endif
+}
+
+// Pages in a file of pg_xact and its like. Before 19 a constant, which the major fixes.
+inline uint32_t slru_pages_per_segment([[maybe_unused]] const ControlFileData &control)
+{
+#if PG_VERSION_NUM >= 190000
+    return control.slru_pages_per_segment;
+#else
+    return 0;
+#endif
+}
+
 static_assert(sizeof(PgRelation) == 12, "the relation in a WAL block reference has another size: review wal_record.cpp");
 
 } // namespace failback

@@ -1,5 +1,7 @@
 #include "helper/cluster/control_file.h"
 
+#include "helper/pg_compat.h"
+
 #include <algorithm>
 #include <cstring>
 #include <ctime>
@@ -47,6 +49,22 @@ void check_version(const ControlFileData &data, const std::string &name)
                        static_cast<unsigned>(PG_CONTROL_VERSION)),
                 format("It was written by %s.", writers_of(version).c_str()),
                 "Use the program that is installed with that server's version.");
+}
+
+// A bool or an enum that holds anything else must not even be looked at as one: its checksum may be right all the same,
+// as the source sends what it likes.
+void check_values(std::span<const unsigned char> bytes, const std::string &name)
+{
+    int state;
+    std::memcpy(&state, &bytes[offsetof(ControlFileData, state)], sizeof(state));
+    bool valid = state >= DB_STARTUP && state <= DB_IN_PRODUCTION;
+    for (size_t offset : {offsetof(ControlFileData, checkPointCopy.fullPageWrites), offsetof(ControlFileData, backupEndRequired),
+                          offsetof(ControlFileData, wal_log_hints), offsetof(ControlFileData, track_commit_timestamp),
+                          offsetof(ControlFileData, float8ByVal)})
+        valid = valid && bytes[offset] <= 1;
+    if (!valid)
+        throw Error(ErrorCode::data_corrupted, format("control file \"%s\" has a value that no server writes", name.c_str()),
+                    "Its checksum is right all the same.");
 }
 
 // What differs between two clusters, one line each.
@@ -113,6 +131,7 @@ ControlFile parse_control_file(std::span<const unsigned char> bytes, std::string
                     format("It was written by one of %s, this program was built for PostgreSQL %s.",
                            writers_of(control.data.pg_control_version).c_str(), PG_MAJORVERSION),
                     "Use the program that is installed with that server's version.");
+    check_values(bytes, shown);
     if (!IsValidWalSegSize(control.data.xlog_seg_size))
         throw Error(ErrorCode::data_corrupted,
                     format("control file \"%s\" has an invalid WAL segment size: %u bytes", shown.c_str(),
@@ -138,6 +157,9 @@ void check_compatible(const ControlFile &target_file, const ControlFile &source_
     differences.add("WAL block size", target.xlog_blcksz, source.xlog_blcksz);
     differences.add("WAL segment size", target.xlog_seg_size, source.xlog_seg_size);
     differences.add("data checksum version", target.data_checksum_version, source.data_checksum_version);
+    differences.add("pages in an SLRU file", slru_pages_per_segment(target), slru_pages_per_segment(source));
+    differences.add("signedness of char", char_is_signed(target) ? "signed" : "unsigned",
+                    char_is_signed(source) ? "signed" : "unsigned");
     differences.add("maximum data alignment", target.maxAlign, source.maxAlign);
     differences.add("floating-point format", format("%.1f", target.floatFormat), format("%.1f", source.floatFormat));
     differences.add("length of identifiers", target.nameDataLen, source.nameDataLen);
