@@ -3,7 +3,7 @@
 # A scene reads as a story: start_primary, add_standby, promote, both sides write, failback_ok,
 # ends_equal. The tool under test is pg_failback; FAILBACK_TOOL=pg_rewind runs the same scenes with
 # pg_rewind, which shows whether a scene has teeth (is_pg_rewind() says which one it is).
-# A condition that does not come true within PG_TEST_TIMEOUT_DEFAULT seconds (60 here) ends the scene.
+# A condition that does not come true within PG_TEST_TIMEOUT_DEFAULT seconds (120 here) ends the scene.
 package FailbackTest;
 
 use strict;
@@ -14,7 +14,12 @@ use Digest::MD5;
 use File::Find;
 use IPC::Run ();
 
-BEGIN { $ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 60; }
+BEGIN
+{
+	# Room for a busy machine; what fails, fails late.
+	$ENV{PG_TEST_TIMEOUT_DEFAULT} ||= 120;
+	$ENV{PGCTLTIMEOUT} ||= 180;
+}
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
