@@ -4,6 +4,8 @@
 #include "common/test_directory.h"
 
 #include <cerrno>
+#include <optional>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 

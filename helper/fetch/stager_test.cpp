@@ -3,7 +3,8 @@
 #include "common/test_directory.h"
 #include "helper/target/staging.h"
 
-#include <sys/stat.h>
+#include <map>
+#include <optional>
 
 namespace failback {
 namespace {

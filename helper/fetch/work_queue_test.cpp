@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <mutex>
+#include <string>
 #include <thread>
 
 namespace failback {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 namespace failback {
 
 void PrintTo(const Extent &extent, std::ostream *out)

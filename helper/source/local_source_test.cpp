@@ -4,6 +4,7 @@
 #include "helper/wal/test_wal.h"
 
 #include <csignal>
+#include <cstring>
 #include <fcntl.h>
 #include <set>
 #include <sys/file.h>
@@ -297,56 +298,6 @@ TEST_F(LocalSourceTest, ListsWhatAServerWould)
     for (const char *name : {"log", "log/postgresql.log", "server.key", "postmaster.opts", "backup_label", "pg_replslot/s", "base/1/t3_16400", "base/1/16401",
                              "base/1/16402", "pg_failback.staging", "pg_wal/archive_status/x.done", "pg_tblspc/16385/PG_9.6_201608131", "global/pg_control"})
         EXPECT_FALSE(paths.contains(name)) << name;
-}
-
-TEST_F(LocalSourceTest, ReaderPacksSmallRangesAndCutsLargeOnes)
-{
-    auto reader = open()->open_reader();
-    std::vector<ByteRange> ranges;
-    for (int i = 0; i < 5000; i++)
-        ranges.push_back({"base/1/1259", i % 3 * 8192, 10});
-    int rows = 0;
-    reader->read(ranges, [&](const ChunkRow &row) {
-        rows++;
-        EXPECT_LE(row.results.size(), 4096u);
-    });
-    EXPECT_EQ(rows, 2);
-    EXPECT_EQ(reader->bytes_received(), 50000);
-    ByteRange large{"base/1/1260", 0, 300 * 8192};
-    auto content = test::read_ranges(*reader, std::span(&large, 1));
-    EXPECT_EQ(content[0], std::string(300 * 8192, 'c'));
-    // A small range before a large one, and offsets beyond the end.
-    std::vector<ByteRange> mixed = {{"PG_VERSION", 1, 1}, {"base/1/1260", 5, 2 * row_payload_bytes}, {"base/1/1261", 0, 5}, {"PG_VERSION", 100, 5}};
-    content = test::read_ranges(*reader, mixed);
-    EXPECT_EQ(content[0], "5");
-    EXPECT_EQ(content[1], std::string(2 * row_payload_bytes, 'c'));
-    EXPECT_EQ(content[2], "");
-    EXPECT_EQ(content[3], "");
-}
-
-TEST_F(LocalSourceTest, ReaderStaysInsideAndWithinItsLimits)
-{
-    fs::create_symlink("/etc/passwd", source / "base/1/16402");
-    auto reader = open()->open_reader();
-    auto refuses = [&](ByteRange range) {
-        try {
-            reader->read(std::span(&range, 1), [](const ChunkRow &) {});
-            return false;
-        } catch (const Error &) {
-            return true;
-        }
-    };
-    EXPECT_TRUE(refuses({"../secret", 0, 1}));
-    EXPECT_TRUE(refuses({"/etc/passwd", 0, 1}));
-    EXPECT_TRUE(refuses({"base/1/16402", 0, 1}));
-    EXPECT_TRUE(refuses({"base/1", 0, 1}));
-    EXPECT_TRUE(refuses({"PG_VERSION", -1, 1}));
-    EXPECT_TRUE(refuses({"PG_VERSION", 0, max_bytes_per_call + 1}));
-    EXPECT_TRUE(refuses({"PG_VERSION", INT64_MAX, 2}));
-    EXPECT_FALSE(refuses({"PG_VERSION", 0, 1})) << "usable after an error";
-    ByteRange odd{"base/1/1259", 100, 8192};
-    EXPECT_THROW(reader->checksum_blocks(std::span(&odd, 1), 8192, [](auto...) {}), Error);
-    EXPECT_THROW(reader->checksum_blocks({}, 1000, [](auto...) {}), Error);
 }
 
 } // namespace

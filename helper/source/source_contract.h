@@ -6,6 +6,7 @@
 #include "helper/source/chunk_validator.h"
 
 #include <map>
+#include <optional>
 
 namespace failback::test {
 

@@ -7,7 +7,9 @@
 #include "helper/target/redo_file.h"
 #include "helper/target/staging.h"
 
-#include <sys/stat.h>
+#include <functional>
+#include <mutex>
+#include <optional>
 
 namespace failback {
 namespace {

@@ -4,6 +4,7 @@
 #include "common/test_directory.h"
 #include "helper/target/apply.h"
 
+#include <optional>
 namespace failback {
 namespace {
 

@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/test_directory.h"
 
+#include <optional>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
