@@ -1,5 +1,6 @@
 #include "helper/failback.h"
 
+#include "helper/cancel.h"
 #include "helper/cluster/target_settings.h"
 #include "helper/phases/compare.h"
 #include "helper/phases/make_plan.h"
@@ -38,6 +39,8 @@ public:
             progress_.break_line();
             if (committed_)
                 pg_log_warning("the target cannot be started until this command is run again and completes");
+            else if (error.code() == ErrorCode::cancelled)
+                pg_log_warning("the target is unchanged");
             summary_.outcome = Outcome::failed;
             summary_.error = error.what();
             report();
@@ -81,11 +84,19 @@ private:
         }
 
         progress_.start(Phase::fetch, plan.bytes_to_fetch);
-        StagedPlan staged = transfer(context_, inspection, *difference, std::move(plan), manifests, source);
-        if (options_.write_recovery_conf)
-            add_recovery_config(source, staged);
-
-        commit_and_complete(staged);
+        if (!options_.slot.empty())
+            source.reserve_slot(options_.slot, options_.create_slot);
+        StagedPlan staged;
+        try {
+            staged = transfer(context_, inspection, *difference, std::move(plan), manifests, source);
+            if (options_.write_recovery_conf)
+                add_recovery_config(source, staged);
+            commit_now(staged);
+        } catch (...) {
+            source.release_slot();
+            throw;
+        }
+        complete(staged);
         pg_log_info("Done!");
     }
 
@@ -171,6 +182,8 @@ private:
         ServerSourceOptions source;
         source.connection.conninfo = options_.source_server;
         source.connection.timeout_seconds = options_.timeout_seconds;
+        if (options_.max_rate > 0)
+            source.rate_limiter = std::make_shared<RateLimiter>(options_.max_rate);
         source.compression = options_.compression;
         source.compression_level = options_.compression_level;
         return source;
@@ -198,6 +211,8 @@ private:
             remove_staging(target_); // what the archive gave
         if (!options_.write_recovery_conf || options_.dry_run)
             return;
+        if (!options_.slot.empty())
+            source.reserve_slot(options_.slot, options_.create_slot);
         StagedPlan settings;
         add_recovery_config(source, settings);
         for (const LocalFile &file : settings.local_files)
@@ -212,7 +227,7 @@ private:
                                                " on the source, run ALTER ROLE ... REPLICATION or name another role in primary_conninfo",
                                                source.user().c_str()));
         RecoverySettings settings;
-        settings.connection_lines = connection_lines(source.connection(), "", options_.source_server);
+        settings.connection_lines = connection_lines(source.connection(), options_.slot, options_.source_server);
         settings.restore_command = options_.restore_command;
         std::string current;
         constexpr int64_t limit = 16 * 1024 * 1024;
@@ -228,13 +243,12 @@ private:
         staged.local_files.push_back({standby_signal_path, ""});
     }
 
-    void commit_and_complete(const StagedPlan &staged)
+    void commit_now(const StagedPlan &staged)
     {
         // A server may have been started on the target while we were copying.
         inspect_target(context_);
         commit(target_, staged, context_.command_line, !options_.no_sync);
         committed_ = true;
-        complete(staged);
     }
 
     void complete(const StagedPlan &staged)
@@ -246,7 +260,10 @@ private:
         ApplyOptions apply_options;
         apply_options.sync = sync;
         apply_options.threads = options_.jobs;
-        apply_options.progress = [this](int64_t bytes) { progress_.add(bytes); };
+        apply_options.progress = [this](int64_t bytes) {
+            check_cancelled();
+            progress_.add(bytes);
+        };
         apply(target_, staged, apply_options);
         progress_.start(Phase::finish);
         finish(target_, staged, sync);

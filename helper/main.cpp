@@ -1,5 +1,7 @@
 // pg_failback: brings an old primary back as a standby of the new one.
 #include "common/error.h"
+#include "common/memory_reuse.h"
+#include "helper/cancel.h"
 #include "helper/failback.h"
 #include "helper/pg_frontend.h"
 
@@ -59,6 +61,8 @@ int run(int argc, char *argv[])
     struct stat status;
     bool group = ::stat(command.options.target_pgdata.c_str(), &status) == 0 && (status.st_mode & 0050) == 0050;
     ::umask(group ? 0027 : 0077);
+    install_cancel_handlers();
+    keep_freed_memory();
     run_failback(command.options, argv[0], quoted_command_line(argc, argv));
     return 0;
 }

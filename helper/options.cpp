@@ -25,6 +25,9 @@ enum LongOnly : int {
     opt_report,
     opt_timeout,
     opt_mode,
+    opt_max_rate,
+    opt_slot,
+    opt_create_slot,
     opt_tablespace_mapping,
     opt_help,
 };
@@ -37,6 +40,9 @@ constexpr option long_options[] = {
     {"source-pgdata", required_argument, nullptr, opt_source_pgdata},
     {"source-server", required_argument, nullptr, opt_source_server},
     {"dry-run", no_argument, nullptr, 'n'},
+    {"create-slot", no_argument, nullptr, opt_create_slot},
+    {"max-rate", required_argument, nullptr, opt_max_rate},
+    {"slot", required_argument, nullptr, opt_slot},
     {"mode", required_argument, nullptr, opt_mode},
     {"no-sync", no_argument, nullptr, 'N'},
     {"progress", no_argument, nullptr, 'P'},
@@ -138,6 +144,19 @@ std::pair<std::string, std::string> parse_tablespace_mapping(std::string_view te
     return {parts[0], parts[1]};
 }
 
+// As pg_basebackup: kilobytes a second, or with a suffix k or M.
+int64_t parse_max_rate(std::string_view text)
+{
+    int64_t unit = 1024;
+    std::string_view number = text;
+    if (text.ends_with('M'))
+        unit = 1024 * 1024;
+    if (text.ends_with('M') || text.ends_with('k'))
+        number.remove_suffix(1);
+    constexpr int most = 1024 * 1024 * 1024; // of either unit
+    return parse_number("--max-rate", number, 1, most) * unit;
+}
+
 Mode parse_mode(std::string_view text)
 {
     if (text == "auto")
@@ -191,6 +210,10 @@ void check_combinations(const Options &options, int argc, char *const argv[])
         throw usage_error(program, "no target data directory specified (--target-pgdata)");
     if (options.write_recovery_conf && options.source_server.empty())
         throw usage_error(program, "no source server information (--source-server) specified for --write-recovery-conf");
+    if (options.create_slot && options.slot.empty())
+        throw usage_error(program, "--create-slot needs a name given with --slot");
+    if (!options.slot.empty() && options.source_server.empty())
+        throw usage_error(program, "--slot needs a running source (--source-server)");
     if (optind < argc)
         throw usage_error(program, format("too many command-line arguments (first is \"%s\")", argv[optind]));
 }
@@ -243,6 +266,9 @@ Command parse_command_line(int argc, char *const argv[])
             options.restore_target_wal = true;
             break;
         case opt_tablespace_mapping: options.tablespace_mapping.push_back(parse_tablespace_mapping(optarg)); break;
+        case opt_max_rate: options.max_rate = parse_max_rate(optarg); break;
+        case opt_slot: options.slot = optarg; break;
+        case opt_create_slot: options.create_slot = true; break;
         case opt_mode: options.mode = parse_mode(optarg); break;
         case opt_compress: parse_compression(optarg, options); break;
         case opt_report: options.report = optarg; break;

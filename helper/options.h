@@ -38,6 +38,9 @@ struct Options {
     bool debug = false;               // --debug, -v: the caller raises the log level
     bool no_ensure_shutdown = false;  // accepted: this program never starts a server on the target
     Mode mode = Mode::automatic;
+    int64_t max_rate = 0;             // --max-rate, bytes a second; 0: no limit
+    std::string slot;                 // --slot: physical slot on the source that the standby will use
+    bool create_slot = false;         // --create-slot
     // --tablespace-mapping: where on this machine a tablespace goes that the source has at `first`. Absolute paths.
     std::vector<std::pair<std::string, std::string>> tablespace_mapping;
     int jobs = 2;                     // -j: connections that fetch, 1 to 64

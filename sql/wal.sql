@@ -61,3 +61,20 @@ SELECT count(*) FROM pg_replication_slots;
 SELECT pg_failback_revoke('regress_wal');
 DROP ROLE regress_wal;
 DROP TABLE regress_wal_1, regress_wal_2, regress_wal_3, regress_wal_4;
+
+-- The standby's permanent slot.
+SELECT pg_failback_reserve_slot('regress_standby', pg_current_wal_lsn());
+SELECT pg_current_wal_lsn() AS held \gset
+SELECT pg_failback_reserve_slot('regress_standby', :'held', true) AS created;
+SELECT slot_type, temporary, active, restart_lsn = :'held' AS at_the_position
+  FROM pg_replication_slots WHERE slot_name = 'regress_standby';
+-- An existing one keeps what it kept.
+SELECT pg_failback_reserve_slot('regress_standby', pg_current_wal_insert_lsn()) AS created;
+SELECT restart_lsn <= :'held' AS not_moved FROM pg_replication_slots WHERE slot_name = 'regress_standby';
+SELECT pg_failback_reserve_slot('no such name', :'held', true);
+-- Only one that this session has made can be dropped.
+SELECT slot_name FROM pg_create_physical_replication_slot('regress_other');
+SELECT pg_failback_drop_slot('regress_other');
+SELECT pg_failback_drop_slot('regress_standby');
+SELECT pg_drop_replication_slot('regress_other');
+SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'regress%';

@@ -1,5 +1,6 @@
 #include "helper/phases/scan.h"
 
+#include "helper/cancel.h"
 #include "helper/phases/same_timeline.h"
 
 #include <algorithm>
@@ -88,7 +89,10 @@ private:
         // Whatever state the server was in, all WAL up to its last checkpoint was written, and a standby's up to
         // its minRecoveryPoint: if it cannot be read up to there it is damaged, not at its end.
         options.at_least = std::max(inspection_.target_control.checkpoint() + 1, inspection_.target_control.min_recovery_point());
-        options.progress = [this](Lsn) { context_.progress.tick(); };
+        options.progress = [this](Lsn) {
+            check_cancelled();
+            context_.progress.tick();
+        };
         return options;
     }
 

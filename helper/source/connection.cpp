@@ -1,5 +1,7 @@
 #include "helper/source/connection.h"
 
+#include "helper/cancel.h"
+
 #include <cerrno>
 #include <cstring>
 #include <poll.h>
@@ -63,13 +65,21 @@ PGconn *connect(const ConnectionOptions &options)
 } // namespace
 
 Connection::Connection(const ConnectionOptions &options)
-    : connection_(connect(options)), timeout_seconds_(options.timeout_seconds)
+    : connection_(connect(options)), patience_seconds_(options.timeout_seconds)
 {
     if (!connection_)
         throw std::bad_alloc();
     if (PQstatus(connection_.get()) != CONNECTION_OK)
         throw Error(ErrorCode::connection_failure, trimmed(PQerrorMessage(connection_.get())), "",
                     "The source must be running and reachable with the connection string given as --source-server.");
+    if (!options.required_host.empty() && (options.required_host != PQhost(connection_.get()) ||
+                                           options.required_port != PQport(connection_.get())))
+        throw Error(ErrorCode::connection_failure,
+                    format("the connection string led to server \"%s\" port %s this time, not to \"%s\" port %s",
+                           PQhost(connection_.get()), PQport(connection_.get()), options.required_host.c_str(),
+                           options.required_port.c_str()));
+    if (PQsetnonblocking(connection_.get(), 1) != 0)
+        fail(nullptr, "could not prepare the connection");
     // Nothing on the search path may stand in for what we call; settings of the role or database must not
     // interrupt a long transfer.
     query("SELECT pg_catalog.set_config('search_path', '', false), pg_catalog.set_config('jit', 'off', false),"
@@ -89,17 +99,23 @@ void Connection::fail(const PGresult *result, const char *what)
                 field(result, PG_DIAG_MESSAGE_DETAIL), field(result, PG_DIAG_MESSAGE_HINT));
 }
 
-void Connection::wait_readable()
+void Connection::wait(short events)
 {
-    struct pollfd poll_entry = {PQsocket(connection_.get()), POLLIN, 0};
-    int timeout = timeout_seconds_ > 0 ? timeout_seconds_ * 1000 : -1;
-    int ready = ::poll(&poll_entry, 1, timeout);
-    if (ready == 0)
-        throw Error(ErrorCode::connection_failure,
-                    format("the source sent nothing for %d seconds", timeout_seconds_), "",
-                    "The time limit can be changed with --timeout.");
-    if (ready < 0 && errno != EINTR)
-        throw io_error("wait on", "connection to the source", errno);
+    // In slices, so that a signal that another thread received is noticed too.
+    constexpr int slice_ms = 200;
+    for (int64_t waited_ms = 0;; waited_ms += slice_ms) {
+        check_cancelled();
+        struct pollfd poll_entry = {PQsocket(connection_.get()), events, 0};
+        int ready = ::poll(&poll_entry, 1, slice_ms);
+        if (ready > 0 || (ready < 0 && errno == EINTR))
+            break;
+        if (ready < 0)
+            throw io_error("wait on", "connection to the source", errno);
+        if (patience_seconds_ > 0 && waited_ms >= int64_t{patience_seconds_} * 1000)
+            throw Error(ErrorCode::connection_failure,
+                        format("the source sent nothing for %d seconds", patience_seconds_), "",
+                        "The time limit can be changed with --timeout.");
+    }
     if (PQconsumeInput(connection_.get()) == 0)
         fail(nullptr, "lost the connection to the source");
 }
@@ -107,7 +123,7 @@ void Connection::wait_readable()
 PgResult Connection::get_result()
 {
     while (PQisBusy(connection_.get()) != 0)
-        wait_readable();
+        wait(POLLIN);
     return PgResult(PQgetResult(connection_.get()));
 }
 
@@ -126,6 +142,12 @@ void Connection::send(const std::string &sql, const std::vector<QueryParameter> 
     if (PQsendQueryParams(connection_.get(), sql.c_str(), static_cast<int>(parameters.size()), types.data(),
                           values.data(), lengths.data(), formats.data(), binary ? 1 : 0) == 0)
         fail(nullptr, "could not send a query to the source");
+    // A request may be larger than what the socket takes at once.
+    for (int unsent = PQflush(connection_.get()); unsent != 0; unsent = PQflush(connection_.get())) {
+        if (unsent < 0)
+            fail(nullptr, "could not send a query to the source");
+        wait(POLLIN | POLLOUT);
+    }
 }
 
 void Connection::start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters)

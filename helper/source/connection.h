@@ -15,6 +15,9 @@ namespace failback {
 struct ConnectionOptions {
     std::string conninfo;     // as given with --source-server
     int timeout_seconds = 60; // without a single byte from the source; 0: none
+    // If not empty, a connection to any other server is refused (the connection string may name several).
+    std::string required_host;
+    std::string required_port;
 };
 
 struct PgResultDeleter {
@@ -43,6 +46,9 @@ public:
     void start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters);
     PgResult next_row();
 
+    // For a query that may take its time without sending anything, such as a checkpoint. 0: for ever.
+    void set_patience(int seconds) { patience_seconds_ = seconds; }
+
     PGconn *get() const { return connection_.get(); }
 
 private:
@@ -50,12 +56,12 @@ private:
         void operator()(PGconn *connection) const { PQfinish(connection); }
     };
     void send(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary);
-    void wait_readable();
+    void wait(short events);
     PgResult get_result();
     [[noreturn]] void fail(const PGresult *result, const char *what);
 
     std::unique_ptr<PGconn, Closer> connection_;
-    int timeout_seconds_;
+    int patience_seconds_;
 };
 
 // `"name"`, quoted as an SQL identifier.

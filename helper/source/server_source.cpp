@@ -1,7 +1,8 @@
 #include "helper/source/server_source.h"
 
-#include "helper/source/chunk_validator.h"
 #include "common/path_rules.h"
+#include "helper/pg_frontend.h"
+#include "helper/source/server_reader.h"
 #include "helper/source/wire_format.h"
 
 namespace failback {
@@ -10,103 +11,6 @@ namespace {
 
 // Microseconds between 1970-01-01 and 2000-01-01, the epoch of timestamptz.
 constexpr int64_t postgres_epoch = 946684800LL * 1000000;
-
-// Ranges as the three parallel arrays that the bulk functions take.
-struct ByteRangeArrays {
-    explicit ByteRangeArrays(std::span<const ByteRange> ranges)
-    {
-        std::vector<std::string_view> path_values;
-        std::vector<int64_t> offset_values;
-        std::vector<int64_t> length_values;
-        for (const ByteRange &range : ranges) {
-            path_values.push_back(range.path);
-            offset_values.push_back(range.offset);
-            length_values.push_back(range.length);
-        }
-        paths = text_array_parameter(path_values);
-        offsets = int8_array_parameter(offset_values);
-        lengths = int8_array_parameter(length_values);
-    }
-    QueryParameter paths;
-    QueryParameter offsets;
-    QueryParameter lengths;
-};
-
-class ServerChunkReader : public ChunkReader {
-public:
-    ServerChunkReader(const ServerSourceOptions &options, const std::string &schema)
-        : connection_(options.connection), compression_(find_compression(options.compression)),
-          level_(options.compression_level != 0 ? options.compression_level : compression_.default_level),
-          sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_read_chunks($1, $2, $3, $4, $5::pg_catalog.int4)"
-               " AS c OFFSET 0) AS s"),
-          checksum_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_block_checksums($1, $2, $3, $4::pg_catalog.int4)"
-                        " AS c OFFSET 0) AS s")
-    {
-    }
-
-    void read(std::span<const ByteRange> ranges, const std::function<void(const ChunkRow &)> &on_row) override
-    {
-        if (ranges.empty())
-            return;
-        ByteRangeArrays arrays(ranges);
-        ChunkValidator validator(ranges);
-        QueryParameter level{25, std::to_string(level_), false, false};
-        connection_.start_rows(sql_, {arrays.paths, arrays.offsets, arrays.lengths, text_parameter(compression_.name), level});
-        while (PgResult result = connection_.next_row()) {
-            ChunkRow row = decode(result.get());
-            validator.check(row);
-            received_ += static_cast<int64_t>(row.payload.size());
-            on_row(row);
-        }
-        validator.finish();
-    }
-
-    void checksum_blocks(std::span<const ByteRange> ranges, uint32_t block_size, const ChecksumRow &on_row) override
-    {
-        ByteRangeArrays arrays(ranges);
-        QueryParameter size{25, std::to_string(block_size), false, false};
-        connection_.start_rows(checksum_sql_, {arrays.paths, arrays.offsets, arrays.lengths, size});
-        BlockSumsValidator validator(ranges, block_size);
-        while (PgResult result = connection_.next_row()) {
-            auto field = [&result](int column) { return BinaryField(result.get(), 0, column); };
-            int32_t range = field(0).int4();
-            int64_t offset = field(1).int8();
-            auto sums = field(2).bytes();
-            validator.check(range, offset, sums.size());
-            received_ += static_cast<int64_t>(sums.size());
-            on_row(static_cast<size_t>(range) - 1, offset, sums);
-        }
-    }
-
-    int64_t bytes_received() const override { return received_; }
-
-private:
-    ChunkRow decode(const PGresult *result)
-    {
-        if (PQnfields(result) != 8)
-            throw Error(ErrorCode::data_corrupted, "the source sent a row of another shape than agreed");
-        auto field = [result](int column) { return BinaryField(result, 0, column); };
-        ChunkRow row;
-        row.first_range = field(0).int4();
-        row.start = field(1).int8();
-        field(2).int8_array(results_);
-        row.results = results_;
-        row.finished = field(3).boolean();
-        row.compression = field(4).int2();
-        row.raw_size = field(5).int4();
-        row.payload = field(6).bytes();
-        row.checksum = field(7).checksum();
-        return row;
-    }
-
-    Connection connection_;
-    const CompressionAlgorithm &compression_;
-    int level_;
-    std::string sql_;
-    std::string checksum_sql_;
-    std::vector<int64_t> results_;
-    int64_t received_ = 0;
-};
 
 FileEntry decode_entry(const PGresult *result)
 {
@@ -146,19 +50,57 @@ FileEntry decode_entry(const PGresult *result)
 } // namespace
 
 ServerSource::ServerSource(ServerSourceOptions options)
-    : options_(std::move(options)), connection_(options_.connection)
+    : options_(std::move(options)), connection_(std::make_unique<Connection>(options_.connection))
 {
+    // Every further connection has to reach this very server, also if the connection string names several.
+    options_.connection.required_host = PQhost(connection_->get());
+    options_.connection.required_port = PQport(connection_->get());
     find_extension();
     check_privileges();
 }
 
+template <typename Work> auto ServerSource::with_reconnects(Work work) -> decltype(work())
+{
+    for (int attempt = 1;; attempt++) {
+        try {
+            if (!connection_)
+                reconnect();
+            return work();
+        } catch (const Error &error) {
+            if (error.code() != ErrorCode::connection_failure)
+                throw;
+            connection_.reset();
+            if (!pause_before_reconnect(attempt))
+                throw;
+        }
+    }
+}
+
+void ServerSource::reconnect()
+{
+    connection_ = std::make_unique<Connection>(options_.connection);
+    find_extension();
+    // The slot and the backup went with the session.
+    if (held_.valid())
+        hold(held_);
+    if (backup_ && !read_state().full_page_writes)
+        throw Error(ErrorCode::wrong_state, "the source lost our online backup while full_page_writes is off", "",
+                    "The target is unchanged. Run the command again.");
+    backup_ = false;
+}
+
+SourceState ServerSource::state()
+{
+    return with_reconnects([&] { return read_state(); });
+}
+
 void ServerSource::find_extension()
 {
-    PgResult result = connection_.query(
+    PgResult result = connection_->query(
         "SELECT e.extversion, n.nspname FROM pg_catalog.pg_extension e"
         " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
         " WHERE e.extname OPERATOR(pg_catalog.=) 'pg_failback'");
-    std::string database = PQdb(connection_.get());
+    std::string database = PQdb(connection_->get());
     if (PQntuples(result.get()) == 0)
         throw Error(ErrorCode::wrong_state,
                     format("extension \"pg_failback\" is not installed in database \"%s\" of the source", database.c_str()),
@@ -170,12 +112,12 @@ void ServerSource::find_extension()
                            " needs version %s",
                            database.c_str(), version.c_str(), required_extension_version),
                     "", "Run ALTER EXTENSION pg_failback UPDATE on the source, or use the program of the same version.");
-    schema_ = quote_identifier(connection_, PQgetvalue(result.get(), 0, 1));
+    schema_ = quote_identifier(*connection_, PQgetvalue(result.get(), 0, 1));
 }
 
 void ServerSource::check_privileges()
 {
-    PgResult result = connection_.query(
+    PgResult result = connection_->query(
         "SELECT p.proname FROM pg_catalog.pg_proc p"
         " JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass"
         "  AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'"
@@ -192,16 +134,16 @@ void ServerSource::check_privileges()
     std::string names;
     for (int i = 0; i < missing; i++)
         names += format("%s%s()", i > 0 ? ", " : "", PQgetvalue(result.get(), i, 0));
-    std::string user = PQuser(connection_.get());
+    std::string user = PQuser(connection_->get());
     throw Error(ErrorCode::access_denied,
                 format("role \"%s\" may not execute functions of the extension pg_failback on the source", user.c_str()),
                 "Missing: " + names + ".",
                 format("As a superuser on the source, run SELECT %s.pg_failback_grant('%s').", schema_.c_str(), user.c_str()));
 }
 
-SourceState ServerSource::state()
+SourceState ServerSource::read_state()
 {
-    PgResult result = connection_.query(
+    PgResult result = connection_->query(
         "SELECT control_file, in_recovery, timeline, current_lsn, history, full_page_writes, wal_level, log_directory,"
         " max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions, max_locks_per_transaction"
         " FROM " + schema_ + ".pg_failback_source_state()", {}, true);
@@ -230,9 +172,9 @@ SourceState ServerSource::state()
 
 void ServerSource::list_files(const std::function<void(FileEntry &&)> &report)
 {
-    connection_.start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128', 'untracked')"
+    connection_->start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128', 'untracked')"
                            " AS m OFFSET 0) AS s", {});
-    while (PgResult result = connection_.next_row()) {
+    while (PgResult result = connection_->next_row()) {
         if (PQnfields(result.get()) != 7)
             throw Error(ErrorCode::data_corrupted, "the source sent a manifest of another shape than agreed");
         report(decode_entry(result.get()));
@@ -241,24 +183,41 @@ void ServerSource::list_files(const std::function<void(FileEntry &&)> &report)
 
 void ServerSource::hold_wal(Lsn from)
 {
-    connection_.query("SELECT " + schema_ + ".pg_failback_hold_wal($1::pg_catalog.pg_lsn)",
+    with_reconnects([&] { hold(from); });
+    held_ = from;
+}
+
+void ServerSource::hold(Lsn from)
+{
+    connection_->query("SELECT " + schema_ + ".pg_failback_hold_wal($1::pg_catalog.pg_lsn)",
                       {QueryParameter{25, from.text(), false, false}});
 }
 
 SourceState ServerSource::begin_backup()
 {
-    connection_.query("SELECT " + schema_ + ".pg_failback_backup_start()");
+    // The checkpoint that comes with it may take longer than we are ready to wait for a silent source otherwise.
+    constexpr int checkpoint_patience = 3600;
+    connection_->set_patience(options_.connection.timeout_seconds > 0 ? checkpoint_patience : 0);
+    connection_->query("SELECT " + schema_ + ".pg_failback_backup_start()");
+    connection_->set_patience(options_.connection.timeout_seconds);
     backup_ = true;
     return state();
 }
 
 RecoveryEnd ServerSource::recovery_end()
 {
-    if (backup_) {
-        connection_.query("SELECT " + schema_ + ".pg_failback_backup_stop()");
-        backup_ = false;
-    }
-    PgResult result = connection_.query("SELECT lsn, timeline, in_recovery FROM " + schema_ +
+    return with_reconnects([&] {
+        if (backup_) {
+            connection_->query("SELECT " + schema_ + ".pg_failback_backup_stop()");
+            backup_ = false;
+        }
+        return read_recovery_end();
+    });
+}
+
+RecoveryEnd ServerSource::read_recovery_end()
+{
+    PgResult result = connection_->query("SELECT lsn, timeline, in_recovery FROM " + schema_ +
                                         ".pg_failback_recovery_end()", {}, true);
     if (PQntuples(result.get()) != 1)
         throw Error(ErrorCode::data_corrupted, "the source did not report where recovery has to end");
@@ -269,22 +228,46 @@ RecoveryEnd ServerSource::recovery_end()
     return end;
 }
 
+void ServerSource::reserve_slot(const std::string &name, bool create)
+{
+    PgResult result = connection_->query("SELECT " + schema_ + ".pg_failback_reserve_slot($1::pg_catalog.text::pg_catalog.name,"
+                                         " $2::pg_catalog.pg_lsn, $3::pg_catalog.bool)",
+                                         {QueryParameter{25, name, false, false}, QueryParameter{25, held_.text(), false, false},
+                                          QueryParameter{25, create ? "true" : "false", false, false}}, true);
+    if (BinaryField(result.get(), 0, 0).boolean())
+        created_slot_ = name;
+}
+
+void ServerSource::release_slot() noexcept
+{
+    if (created_slot_.empty() || !connection_)
+        return;
+    try {
+        connection_->query("SELECT " + schema_ + ".pg_failback_drop_slot($1::pg_catalog.text::pg_catalog.name)",
+                           {QueryParameter{25, created_slot_, false, false}});
+    } catch (const std::exception &error) {
+        pg_log_warning("could not drop replication slot \"%s\" on the source: %s", created_slot_.c_str(), error.what());
+        pg_log_warning_hint("Drop it there with pg_drop_replication_slot(), or it will keep WAL.");
+    }
+    created_slot_.clear();
+}
+
 bool ServerSource::may_replicate()
 {
-    PgResult result = connection_.query("SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles"
+    PgResult result = connection_->query("SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles"
                                         " WHERE rolname OPERATOR(pg_catalog.=) SESSION_USER", {}, true);
     return PQntuples(result.get()) == 1 && BinaryField(result.get(), 0, 0).boolean();
 }
 
 std::unique_ptr<ChunkReader> ServerSource::open_reader()
 {
-    return std::make_unique<ServerChunkReader>(options_, schema_);
+    return make_server_reader(options_, schema_);
 }
 
 std::string ServerSource::describe() const
 {
-    const char *host = PQhost(connection_.get());
-    const char *port = PQport(connection_.get());
+    const char *host = PQhost(connection_->get());
+    const char *port = PQport(connection_->get());
     return format("server at \"%s\" port %s", host != nullptr ? host : "", port != nullptr ? port : "");
 }
 

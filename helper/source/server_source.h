@@ -2,6 +2,7 @@
 #pragma once
 
 #include "helper/source/connection.h"
+#include "helper/source/rate_limiter.h"
 #include "helper/source/source.h"
 
 namespace failback {
@@ -10,6 +11,7 @@ struct ServerSourceOptions {
     ConnectionOptions connection;
     CompressionId compression = CompressionId::none;
     int compression_level = 0; // 0: the algorithm's default
+    std::shared_ptr<RateLimiter> rate_limiter; // may be null
 };
 
 // The version of the extension that this program works with (pg_extension.extversion).
@@ -29,19 +31,32 @@ public:
     std::unique_ptr<ChunkReader> open_reader() override;
     std::string describe() const override;
 
+    // The physical slot `name` keeps WAL from what is held now on, for the standby to come; created if it does not exist
+    // and `create`. One that was created is dropped again by release_slot().
+    void reserve_slot(const std::string &name, bool create);
+    void release_slot() noexcept;
+
     // Whether the connection's role could stream WAL, as the primary_conninfo that -R writes has to.
     bool may_replicate();
-    std::string user() const { return PQuser(connection_.get()); }
+    std::string user() const { return PQuser(connection_->get()); }
     // The control connection, for what -R derives from it.
-    PGconn *connection() const { return connection_.get(); }
+    PGconn *connection() const { return connection_->get(); }
 
 private:
+    // Runs `work`, and after a broken connection again on a new one that holds the same WAL.
+    template <typename Work> auto with_reconnects(Work work) -> decltype(work());
+    void reconnect();
+    SourceState read_state();
+    RecoveryEnd read_recovery_end();
+    void hold(Lsn from);
     void find_extension();
     void check_privileges();
 
     ServerSourceOptions options_;
-    Connection connection_;
+    std::unique_ptr<Connection> connection_;
     std::string schema_; // quoted
+    std::string created_slot_; // by us, for the standby
+    Lsn held_;           // WAL held from here on, 0: none
     bool backup_ = false; // an online backup is under way in this session
 };
 
