@@ -97,6 +97,18 @@ TEST_F(WalPlanTest, FetchedSegmentsAreWholeFilesOfSegmentSize)
     }
 }
 
+TEST_F(WalPlanTest, WhatLiesInStagingAlreadyIsNotFetched)
+{
+    // From the archive; only common segments can be.
+    target = {file("pg_wal/" + segment(1, 2))};
+    input.staged = {segment(1, 3), segment(2, 5)};
+    auto actions = plan();
+    EXPECT_EQ(actions["pg_wal/" + segment(1, 3)], "create") << "renamed from staging";
+    EXPECT_EQ(actions["pg_wal/archive_status/" + segment(1, 3) + ".done"], "create");
+    EXPECT_EQ(actions["pg_wal/" + segment(2, 5)], "fetch " + std::to_string(segment_size));
+    EXPECT_EQ(first_wal_from_source(input), Lsn{0x4000000});
+}
+
 TEST_F(WalPlanTest, AGapInTheTargetsOwnSegmentsIsFilled)
 {
     target = {file("pg_wal/" + segment(1, 3))};
