@@ -67,7 +67,7 @@ static_assert(RM_MAX_BUILTIN_ID == RM_LOGICALMSG_ID, "there is a new resource ma
 inline bool char_is_signed([[maybe_unused]] const ControlFileData &control)
 {
 #if PG_VERSION_NUM >= 180000
-    return control.default_char_signedness;
+    return reinterpret_cast<const unsigned char &>(control.default_char_signedness) != 0; // a bool that may hold anything
 #else
     return true;
 #endif

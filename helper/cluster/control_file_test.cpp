@@ -92,6 +92,18 @@ TEST(ControlFile, EveryDamagedByteIsFound)
     }
 }
 
+TEST(ControlFile, ValuesThatNoServerWritesAreRefused)
+{
+    for (size_t offset : {offsetof(ControlFileData, state), offsetof(ControlFileData, checkPointCopy.fullPageWrites),
+                          offsetof(ControlFileData, backupEndRequired), offsetof(ControlFileData, wal_log_hints),
+                          offsetof(ControlFileData, track_commit_timestamp), offsetof(ControlFileData, float8ByVal)}) {
+        ControlFileData data = sample();
+        reinterpret_cast<unsigned char *>(&data)[offset] = 0xEE;
+        Error error = error_of(image_of(data)); // under a right checksum
+        EXPECT_EQ(error.code(), ErrorCode::data_corrupted) << offset;
+    }
+}
+
 TEST(ControlFile, Size)
 {
     std::vector<unsigned char> image = image_of(sample());

@@ -3,6 +3,7 @@
 #include "common/checksum.h"
 #include "common/chunk_protocol.h"
 #include "common/error.h"
+#include "common/payload_compression.h"
 #include "helper/target/byte_codec.h"
 
 #include <cerrno>
@@ -85,7 +86,8 @@ void read_redo_file(const TargetDirectory &target, const std::string &path, int6
         uint32_t stored = header.integer<uint32_t>();
         // Bounds before memory: a damaged length must not make us allocate at will.
         if (magic != record_magic || piece_count > max_pieces || record.raw_size > row_payload_bytes ||
-            stored > 2 * row_payload_bytes)
+            stored > 2 * row_payload_bytes ||
+            (record.compression == static_cast<int16_t>(CompressionId::none) && stored != record.raw_size))
             throw damaged(position);
         size_t size = fixed_header + piece_count * piece_size + stored + checksum_size;
         if (static_cast<int64_t>(size) > length - position)

@@ -87,6 +87,8 @@ void fuzz(std::span<const unsigned char> bytes)
             for (const RedoPiece &piece : record.pieces)
                 sum += piece.length;
             test::fuzz_expect(sum == record.raw_size, "the pieces of a record add up to its content");
+            test::fuzz_expect(record.compression != 0 || record.payload.size() == record.raw_size,
+                              "what is not compressed has the size announced");
         });
     });
 }

@@ -2,6 +2,7 @@
 #include "helper/wal/wal_reader.h"
 #include "helper/wal/wal_scan.h"
 
+#include <cstddef>
 #include <cstring>
 
 namespace failback {
@@ -32,7 +33,7 @@ Checkpoint read_checkpoint(WalReader &reader, Lsn at)
     checkpoint.record = at;
     checkpoint.redo = Lsn{data.redo};
     checkpoint.timeline = TimelineId{data.ThisTimeLineID};
-    checkpoint.full_page_writes = data.fullPageWrites;
+    checkpoint.full_page_writes = bytes[offsetof(CheckPoint, fullPageWrites)] != 0; // a bool that may hold anything
     checkpoint.shutdown = (record.info & XLR_RMGR_INFO_MASK) == XLOG_CHECKPOINT_SHUTDOWN;
     return checkpoint;
 }

@@ -39,6 +39,17 @@ TEST(FindCheckpoint, FindsTheLastOneThatStartsBefore)
     EXPECT_TRUE(found.full_page_writes);
 }
 
+TEST(FindCheckpoint, ReadsAByteThatIsNoBoolAsOn)
+{
+    TestWal wal;
+    Lsn checkpoint = wal.append_checkpoint({}, true, false);
+    // After the record's header, and the two bytes before its data.
+    *wal.at(checkpoint + SizeOfXLogRecord + 2 + offsetof(CheckPoint, fullPageWrites)) = 0xFE;
+    wal.seal(checkpoint);
+    wal.append_sized(90);
+    EXPECT_TRUE(find(wal, wal.end()).full_page_writes);
+}
+
 TEST(FindCheckpoint, LeavesOutACheckpointThatEndsAfterTheDivergence)
 {
     TestWal wal;

@@ -35,7 +35,7 @@ private:
     bool turns_full_page_writes_off(const WalRecord &record)
     {
         decode_record(record, decoded_);
-        return !fixed_data<bool>(record);
+        return fixed_data<uint8_t>(record) == 0; // a bool that may hold anything
     }
 
     // The main data as PostgreSQL's struct for it, which may be followed by more.
@@ -69,6 +69,10 @@ private:
         case RM_DBASE_ID:
             collect_database(record);
             break;
+        case RM_XLOG_ID:
+            if (diverged_ && kind(record) == XLOG_PARAMETER_CHANGE)
+                result_.parameters_changed = true;
+            break;
         }
         if (!is_understood(record) && !result_.untrusted)
             result_.untrusted = format("WAL record at %s of resource manager %u (info 0x%02X) changes files in an unknown way",
@@ -79,7 +83,9 @@ private:
     {
         if (kind(record) == XLOG_SMGR_CREATE) {
             auto data = fixed_data<xl_smgr_create>(record);
-            if (data.forkNum == MAIN_FORKNUM || data.forkNum == INIT_FORKNUM)
+            int fork; // an enum that may hold anything
+            std::memcpy(&fork, &data.forkNum, sizeof(fork));
+            if (fork == MAIN_FORKNUM || fork == INIT_FORKNUM)
                 result_.blocks.add_created(relation_id(data));
         } else if (kind(record) == XLOG_SMGR_TRUNCATE) {
             auto data = fixed_data<xl_smgr_truncate>(record);

@@ -72,6 +72,14 @@ TestRecord full_page_writes_change(bool on)
     return {.resource_manager = RM_XLOG_ID, .info = XLOG_FPW_CHANGE, .main_data = bytes_of(on)};
 }
 
+TEST(WalScan, ReadsAByteThatIsNoBoolAsOn)
+{
+    TestWal wal;
+    Lsn start = wal.append({.resource_manager = RM_XLOG_ID, .info = XLOG_FPW_CHANGE, .main_data = "\x02"});
+    wal.append(touching(1));
+    EXPECT_TRUE(blocks_of(scan_wal(wal, options_for(wal, start, wal.next_start()))).empty());
+}
+
 TEST(WalScan, CollectsBlocksFromTheDivergenceOn)
 {
     TestWal wal;
