@@ -59,6 +59,14 @@ inline RelationId relation_id(const xl_smgr_truncate &record)
     return relation_id(record.rnode);
 }
 #endif
+// 19 renamed it; two bytes in WAL everywhere.
+#if PG_VERSION_NUM >= 190000
+using PgOriginId = ReplOriginId;
+#else
+using PgOriginId = RepOriginId;
+#endif
+static_assert(sizeof(PgOriginId) == 2, "a WAL record's origin has another size: review wal_record.cpp");
+
 // Resource managers are the same in all of them: wal_scan.cpp was reviewed for these.
 static_assert(RM_MAX_BUILTIN_ID == RM_LOGICALMSG_ID, "there is a new resource manager in WAL: review wal_scan.cpp");
 

@@ -15,7 +15,7 @@ constexpr size_t max_header_bytes = SizeOfXLogRecord +
                                     max_block_references * (SizeOfXLogRecordBlockHeader + SizeOfXLogRecordBlockImageHeader +
                                                             SizeOfXLogRecordBlockCompressHeader + sizeof(PgRelation) +
                                                             sizeof(BlockNumber)) +
-                                    (1 + sizeof(uint32)) + (1 + sizeof(RepOriginId)) + (1 + sizeof(TransactionId));
+                                    (1 + sizeof(uint32)) + (1 + sizeof(PgOriginId)) + (1 + sizeof(TransactionId));
 
 [[noreturn]] void malformed(const WalRecord &record, const char *what)
 {
@@ -142,7 +142,7 @@ void decode_record(const WalRecord &record, DecodedRecord &decoded)
             payload += decoded.main_data_bytes;
             break;
         } else if (id == XLR_BLOCK_ID_ORIGIN) {
-            cursor.skip(sizeof(RepOriginId));
+            cursor.skip(sizeof(PgOriginId));
         } else if (id == XLR_BLOCK_ID_TOPLEVEL_XID) {
             cursor.skip(sizeof(TransactionId));
         } else {
