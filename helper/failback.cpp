@@ -8,6 +8,7 @@
 #include "helper/phases/transfer.h"
 #include "helper/phases/wal_supply.h"
 #include "helper/report/json.h"
+#include "helper/source/local_source.h"
 #include "helper/source/server_source.h"
 #include "helper/standby/recovery_config.h"
 #include "helper/target/apply.h"
@@ -37,6 +38,8 @@ public:
             work();
         } catch (const Error &error) {
             progress_.break_line();
+            if (staging_is_ours_)
+                clear_staging();
             if (committed_)
                 pg_log_warning("the target cannot be started until this command is run again and completes");
             else if (error.code() == ErrorCode::cancelled)
@@ -55,13 +58,25 @@ private:
         progress_.start(Phase::inspect);
         if (complete_earlier_run())
             return;
+        staging_is_ours_ = !options_.dry_run;
         ControlFile target_control = inspect_target(context_);
-        ServerSource source(source_options());
-        Inspection inspection = inspect(context_, std::move(target_control), source);
+        std::unique_ptr<Source> source = open_source();
+        Inspection inspection = inspect(context_, std::move(target_control), *source);
+        try {
+            bring_level(inspection, *source);
+        } catch (const NeedsComparison &why) {
+            // The target is untouched; what was staged is fetched again from a checkpoint that comes later.
+            compare_because(why.reason);
+            remove_staging(target_);
+            bring_level(inspection, *source);
+        }
+    }
 
+    void bring_level(Inspection &inspection, Source &source)
+    {
         std::optional<Difference> difference = find_difference(inspection, source);
         if (!difference) {
-            no_rewind_required(source);
+            no_rewind_required();
             return;
         }
 
@@ -84,26 +99,46 @@ private:
         }
 
         progress_.start(Phase::fetch, plan.bytes_to_fetch);
-        if (!options_.slot.empty())
-            source.reserve_slot(options_.slot, options_.create_slot);
         StagedPlan staged;
         try {
+            reserve_slot();
             staged = transfer(context_, inspection, *difference, std::move(plan), manifests, source);
             if (options_.write_recovery_conf)
-                add_recovery_config(source, staged);
+                add_recovery_config(staged);
             commit_now(staged);
         } catch (...) {
-            source.release_slot();
+            if (server_ != nullptr)
+                server_->release_slot();
             throw;
         }
         complete(staged);
         pg_log_info("Done!");
     }
 
+    // After a failure before the commit: nothing of ours stays. What cannot be removed now the next run removes.
+    void clear_staging() noexcept
+    {
+        try {
+            remove_staging(target_);
+        } catch (const std::exception &error) {
+            pg_log_warning("could not remove \"%s\": %s", staging_name, error.what());
+        }
+    }
+
+    void compare_because(const std::string &reason)
+    {
+        if (options_.mode == Mode::wal)
+            throw Error(ErrorCode::wrong_state, "the target cannot be brought level by WAL alone: " + reason, "",
+                        "Without --mode=wal, the contents of both servers are compared instead.");
+        progress_.break_line();
+        pg_log_info("comparing contents, because %s", reason.c_str());
+        compare_ = true;
+    }
+
     // By the target's WAL where it can be trusted, else (or when told) by content. Nothing if no rewind is required.
     std::optional<Difference> find_difference(Inspection &inspection, Source &source)
     {
-        if (options_.mode != Mode::compare) {
+        if (options_.mode != Mode::compare && !compare_) {
             progress_.start(Phase::scan);
             WalSupply wal(context_, inspection.segment_size);
             ScanOutcome found = scan(context_, inspection, wal.segments(), source);
@@ -117,11 +152,7 @@ private:
                 if (source_has_wal(source, wal_needed_from_source(inspection, found.difference), found.reason))
                     return std::move(found.difference);
             }
-            if (options_.mode == Mode::wal)
-                throw Error(ErrorCode::wrong_state, "the blocks to copy cannot be told from WAL: " + found.reason, "",
-                            "Without --mode=wal, the contents of both servers are compared instead.");
-            progress_.break_line();
-            pg_log_info("comparing contents, because %s", found.reason.c_str());
+            compare_because(found.reason);
         }
         compare_ = true;
         context_.summary.compared = true;
@@ -152,13 +183,21 @@ private:
         return first_wal_from_source(wal_plan_input(inspection, difference, wal_only, inspection.source_state.current));
     }
 
+    void refuse_running_server() const { check_not_running(context_); }
+
     // Rolls forward what an earlier run has committed, or clears away what it left before its commit.
     bool complete_earlier_run()
     {
         StagingState state = examine_staging(target_);
         if (state == StagingState::none || (state == StagingState::abandoned && options_.dry_run))
             return false;
-        if (state == StagingState::abandoned) {
+        refuse_running_server();
+        if (state == StagingState::unclear) {
+            compare_because("a server has been started since an earlier run, perhaps on half of its work");
+            if (options_.dry_run)
+                return false;
+        }
+        if (state != StagingState::committed) {
             pg_log_info("removing what an interrupted run has left in \"%s\"", staging_name);
             remove_staging(target_);
             return false;
@@ -174,11 +213,23 @@ private:
         return true;
     }
 
-    ServerSourceOptions source_options() const
+    std::unique_ptr<Source> open_source()
     {
         if (!options_.source_pgdata.empty())
-            throw Error(ErrorCode::not_supported, "a local data directory cannot be the source", "",
-                        "Start the server on it and use --source-server.");
+            return std::make_unique<LocalSource>(options_.source_pgdata, options_.target_pgdata);
+        auto server = std::make_unique<ServerSource>(source_options());
+        server_ = server.get();
+        return server;
+    }
+
+    void reserve_slot()
+    {
+        if (!options_.slot.empty()) // asks for a server
+            server_->reserve_slot(options_.slot, options_.create_slot);
+    }
+
+    ServerSourceOptions source_options() const
+    {
         ServerSourceOptions source;
         source.connection.conninfo = options_.source_server;
         source.connection.timeout_seconds = options_.timeout_seconds;
@@ -202,7 +253,7 @@ private:
                     found.common.timeline.value);
     }
 
-    void no_rewind_required(ServerSource &source)
+    void no_rewind_required()
     {
         progress_.finish();
         pg_log_info("no rewind required");
@@ -211,17 +262,17 @@ private:
             remove_staging(target_); // what the archive gave
         if (!options_.write_recovery_conf || options_.dry_run)
             return;
-        if (!options_.slot.empty())
-            source.reserve_slot(options_.slot, options_.create_slot);
+        reserve_slot();
         StagedPlan settings;
-        add_recovery_config(source, settings);
+        add_recovery_config(settings);
         for (const LocalFile &file : settings.local_files)
             target_.write_file(file.path, {reinterpret_cast<const unsigned char *>(file.content.data()), file.content.size()},
                                !options_.no_sync);
     }
 
-    void add_recovery_config(ServerSource &source, StagedPlan &staged)
+    void add_recovery_config(StagedPlan &staged)
     {
+        ServerSource &source = *server_; // -R asks for one
         if (!source.may_replicate())
             summary_.warnings.push_back(format("role \"%s\" may not stream WAL, but primary_conninfo will name it;"
                                                " on the source, run ALTER ROLE ... REPLICATION or name another role in primary_conninfo",
@@ -245,9 +296,18 @@ private:
 
     void commit_now(const StagedPlan &staged)
     {
-        // A server may have been started on the target while we were copying.
-        inspect_target(context_);
+        // A server may have been started on the target while we were copying, or be started right now: it finds
+        // pg_control before the commit, and then we find it after the commit.
+        refuse_running_server();
+        staging_is_ours_ = false; // whatever happens from here on, the next run looks at what there is
         commit(target_, staged, context_.command_line, !options_.no_sync);
+        try {
+            refuse_running_server();
+        } catch (const Error &) {
+            target_.rename(moved_control_path, control_file_path);
+            staging_is_ours_ = true;
+            throw;
+        }
         committed_ = true;
     }
 
@@ -320,7 +380,9 @@ private:
     Summary summary_;
     Context context_;
     bool committed_ = false;
+    bool staging_is_ours_ = false; // made by this run, before its commit
     bool compare_ = false; // by content, not by WAL
+    ServerSource *server_ = nullptr; // the source, if it is a server
 };
 
 } // namespace

@@ -103,6 +103,7 @@ private:
         std::vector<unsigned char> content;
         size_t open = batch.size();
         FileDescriptor fd;
+        std::vector<int64_t> compared(batch.size(), 0); // bytes
         reader.checksum_blocks(ranges, block_size_, [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
             const Pair &pair = batch[range];
             if (open != range) {
@@ -110,16 +111,32 @@ private:
                 ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
                 open = range;
             }
+            compared[range] = offset + static_cast<int64_t>(sums.size() / checksum_bytes * block_size_);
             content.resize(sums.size() / checksum_bytes * block_size_);
             size_t got = read_at(fd.get(), content, offset, pair.target->path);
             compare_row(pair, offset, std::span(content).first(got), sums);
             context_.progress.add(static_cast<int64_t>(content.size()));
         });
+        // A file that has shrunk or gone meanwhile; and nobody can make us believe by silence that blocks are equal.
+        for (size_t i = 0; i < batch.size(); i++)
+            add_blocks(batch[i], compared[i], batch[i].length);
+    }
+
+    void add_blocks(const Pair &pair, int64_t from, int64_t to)
+    {
+        std::lock_guard lock(mutex_);
+        for (int64_t offset = from; offset < to; offset += block_size_)
+            differing_.add_block(pair.relation.relation, block_number(pair, offset));
+    }
+
+    uint32_t block_number(const Pair &pair, int64_t offset) const
+    {
+        return static_cast<uint32_t>(int64_t{pair.relation.segment} * segment_blocks_ + offset / block_size_);
     }
 
     void compare_row(const Pair &pair, int64_t offset, std::span<const unsigned char> content, std::span<const unsigned char> sums)
     {
-        auto first = static_cast<uint32_t>(int64_t{pair.relation.segment} * segment_blocks_ + offset / block_size_);
+        uint32_t first = block_number(pair, offset);
         for (uint32_t i = 0; i * checksum_bytes < sums.size(); i++) {
             size_t at = size_t{i} * block_size_;
             bool equal = at + block_size_ <= content.size() &&
@@ -147,7 +164,11 @@ private:
 
 Checkpoint begin_comparison(Inspection &inspection, Source &source)
 {
+    TimelineId before = inspection.source_state.timeline;
     inspection.source_state = source.begin_backup();
+    if (inspection.source_state.timeline != before)
+        throw Error(ErrorCode::wrong_state, "the source was promoted while we were looking at it", "",
+                    "The target is unchanged. Run the command again.");
     inspection.source_control = parse_control_file(inspection.source_state.control_file, "pg_control of the source");
     Checkpoint start = last_completed(inspection.source_control);
     source.hold_wal(start.redo);

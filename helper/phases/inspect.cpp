@@ -34,12 +34,18 @@ void check_source(const SourceState &state)
 
 } // namespace
 
-ControlFile inspect_target(const Context &context)
+void check_not_running(const Context &context)
 {
     const TargetDirectory &target = context.target;
     if (auto server = find_running_server(target.path()))
         throw Error(ErrorCode::wrong_state, format("target server must be shut down: %s is using \"%s\"", server->c_str(), target.path().c_str()),
                     "", "Stop it, for example with \"pg_ctl stop\".");
+}
+
+ControlFile inspect_target(const Context &context)
+{
+    check_not_running(context);
+    const TargetDirectory &target = context.target;
     auto bytes = target.read_file(control_file_path, 1024 * 1024);
     if (!bytes)
         throw Error(ErrorCode::undefined_file, format("\"%s\" does not exist", target.absolute(control_file_path).c_str()),

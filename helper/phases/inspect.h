@@ -18,6 +18,9 @@ struct Inspection {
     uint32_t segment_size = 0; // WAL, bytes
 };
 
+// Throws Error(wrong_state) if a server uses the target.
+void check_not_running(const Context &context);
+
 // The target's own control file; checks that no server uses the directory. Throws Error(wrong_state).
 ControlFile inspect_target(const Context &context);
 

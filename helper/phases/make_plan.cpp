@@ -6,16 +6,17 @@ namespace failback {
 
 namespace {
 
-ConfigChoice choose(const Options &options, bool configured_elsewhere, std::string_view path, bool on_target, bool on_source,
+ConfigChoice choose(const Context &context, bool configured_elsewhere, std::string_view path, bool on_target, bool on_source,
                     bool identical)
 {
     ConfigFileFacts facts;
     facts.path = path;
-    facts.on_target = on_target;
+    // A link to a configuration file elsewhere is in no manifest, but it is the target's configuration.
+    facts.on_target = on_target || context.target.exists(path);
     facts.on_source = on_source;
     facts.identical = identical;
     facts.target_configured_elsewhere = configured_elsewhere;
-    switch (decide_config_file(options.config_files, facts).action) {
+    switch (decide_config_file(context.options.config_files, facts).action) {
     case ConfigFileAction::keep:
         return ConfigChoice::keep;
     case ConfigFileAction::write_beside:
@@ -41,7 +42,7 @@ Plan make_plan(const Context &context, const Inspection &inspection, const Diffe
     input.foreign = context.options.config_files == ConfigFiles::source ? ForeignFiles::as_source : ForeignFiles::keep_targets;
     bool elsewhere = manifests.target_configured_elsewhere;
     input.config = [&context, elsewhere](std::string_view path, bool on_target, bool on_source, bool identical) {
-        return choose(context.options, elsewhere, path, on_target, on_source, identical);
+        return choose(context, elsewhere, path, on_target, on_source, identical);
     };
     input.source_copy_name = source_copy_name;
     Plan plan = decide(input);

@@ -4,6 +4,7 @@
 #include "common/directory_walk.h"
 #include "common/path_rules.h"
 #include "helper/cluster/target_settings.h"
+#include "helper/pg_frontend.h"
 #include "helper/plan/decide.h"
 #include "helper/standby/standby_settings.h"
 #include "helper/target/parallel.h"
@@ -41,7 +42,11 @@ std::string inside(std::string log_directory, const std::string &data_directory)
 std::vector<FileEntry> list_source(Source &source, const std::vector<std::string> &log_directories)
 {
     std::vector<FileEntry> entries;
+    // The source decides how many there are, our memory how many can be taken.
+    constexpr size_t max_entries = 20'000'000;
     source.list_files([&](FileEntry &&entry) {
+        if (entries.size() == max_entries)
+            throw Error(ErrorCode::limit_exceeded, "the source lists too many files", format("More than %zu.", max_entries));
         // The target's log directory may be an ordinary one on the source.
         for (const std::string &log : log_directories)
             if (!log.empty() && (entry.path == log || entry.path.starts_with(log + "/")))
@@ -55,13 +60,15 @@ std::vector<FileEntry> list_source(Source &source, const std::vector<std::string
     return entries;
 }
 
-std::vector<FileEntry> list_target(const TargetDirectory &target, const std::vector<std::string> &log_directories)
+std::vector<FileEntry> list_target(const TargetDirectory &target, const std::vector<std::string> &log_directories,
+                                   const std::string &tablespace_directory)
 {
     WalkOptions options;
     for (const std::string &log : log_directories)
         if (!log.empty())
             options.log_directories.push_back(log);
     options.only_copied = false;
+    options.tablespace_directory = tablespace_directory;
     DirectoryWalk walk(target.path(), options);
     std::vector<FileEntry> entries;
     while (auto entry = walk.next())
@@ -112,6 +119,34 @@ void warn_of_low_settings(const Context &context, const SettingValues &target, c
         context.summary.warnings.push_back(warning.message + "; " + warning.hint);
 }
 
+// Every name comes from the other side. Links are only where PostgreSQL has its own, and what lies in a tablespace is
+// this cluster's directory there.
+void check_source_paths(const std::vector<FileEntry> &source, const std::string &tablespace_directory)
+{
+    constexpr std::string_view tablespaces = "pg_tblspc/";
+    auto refuse = [](const FileEntry &entry) {
+        throw Error(ErrorCode::data_corrupted, format("the source listed \"%s\", which no server has", entry.path.c_str()), "",
+                    "The target is unchanged. Do not trust this source.");
+    };
+    for (const FileEntry &entry : source) {
+        std::string_view path = entry.path;
+        bool below = path.starts_with(tablespaces);
+        std::string_view rest = below ? path.substr(tablespaces.size()) : std::string_view{};
+        std::string_view oid = rest.substr(0, rest.find('/'));
+        bool is_tablespace = below && oid == rest && !oid.empty() && oid.find_first_not_of("0123456789") == std::string_view::npos;
+        if (entry.kind == FileKind::symlink) {
+            bool absolute = entry.link_target.starts_with('/') && entry.link_target.find('\0') == std::string::npos &&
+                            entry.link_target.size() <= max_path_length;
+            if (!absolute || (path != "pg_wal" && !is_tablespace))
+                refuse(entry);
+        } else if (below && oid != rest) {
+            std::string_view inner = rest.substr(oid.size() + 1);
+            if (inner.substr(0, inner.find('/')) != tablespace_directory)
+                refuse(entry);
+        }
+    }
+}
+
 // Where tablespaces that only the source has will be. One the target has stays where it is.
 void map_tablespaces(const Context &context, Manifests &manifests)
 {
@@ -125,16 +160,6 @@ void map_tablespaces(const Context &context, Manifests &manifests)
         }
         if (!used)
             context.summary.warnings.push_back(format("no tablespace of the source is in \"%s\": its mapping was not used", from.c_str()));
-    }
-    // From the other side, and about to become a link: it must be a plain absolute path.
-    for (const FileEntry &entry : manifests.source) {
-        if (entry.kind != FileKind::symlink || !entry.path.starts_with("pg_tblspc/"))
-            continue;
-        if (!entry.link_target.starts_with('/') || entry.link_target.find('\0') != std::string::npos ||
-            entry.link_target.size() > max_path_length)
-            throw Error(ErrorCode::data_corrupted,
-                        format("the source has tablespace \"%s\" at \"%s\", which is not an absolute path", entry.path.c_str(),
-                               entry.link_target.c_str()));
     }
 }
 
@@ -166,7 +191,9 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
                                                 inspection.source_state.log_directory};
     Manifests manifests;
     manifests.source = list_source(source, log_directories);
-    manifests.target = list_target(context.target, log_directories);
+    std::string tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, inspection.target_control.data.catalog_version_no);
+    check_source_paths(manifests.source, tablespace_directory);
+    manifests.target = list_target(context.target, log_directories, tablespace_directory);
     manifests.target_configured_elsewhere = config.outside();
     map_tablespaces(context, manifests);
     add_checksums(context.target, manifests.source, manifests.target, context.options.jobs);

@@ -33,7 +33,7 @@ public:
         for (const FileAction &action : actions) {
             if (action.kind == FileActionKind::create_symlink)
                 check_tablespace_location(action);
-            else if (action.kind == FileActionKind::patch || action.kind == FileActionKind::replace)
+            if (check_parent(action.path) && (action.kind == FileActionKind::patch || action.kind == FileActionKind::replace))
                 check_writable(action);
             count_space(action);
         }
@@ -78,15 +78,42 @@ private:
                                        action.link_target.c_str()));
     }
 
+    // False if the directory that holds the path is not there (this plan makes it).
+    bool check_parent(const std::string &path)
+    {
+        std::string parent = parent_of(path);
+        if (parent == last_parent_)
+            return last_exists_;
+        last_parent_ = parent;
+        last_exists_ = false;
+        try {
+            FileDescriptor fd = target_.open_directory(parent);
+            last_exists_ = static_cast<bool>(fd);
+            if (!fd && target_.exists(parent))
+                problems_.push_back(format("\"%s\" is not a directory, or a link to one", target_.absolute(parent).c_str()));
+        } catch (const Error &error) {
+            problems_.push_back(error.what()); // a link in the way
+        }
+        if (last_exists_)
+            directories_.insert(parent);
+        return last_exists_;
+    }
+
     void check_writable(const FileAction &action)
     {
         FileDescriptor parent = target_.open_directory(parent_of(action.path));
-        if (!parent)
-            return; // is made by this plan
-        directories_.insert(parent_of(action.path));
         std::string name(last_part(action.path));
-        if (::faccessat(parent.get(), name.c_str(), R_OK | W_OK, AT_EACCESS) != 0 && errno != ENOENT)
+        struct stat status;
+        if (::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+            return; // is made by this plan
+        if (S_ISDIR(status.st_mode))
+            return; // goes first
+        if (!S_ISREG(status.st_mode))
+            problems_.push_back(format("\"%s\" is not a regular file", target_.absolute(action.path).c_str()));
+        else if (::faccessat(parent.get(), name.c_str(), R_OK | W_OK, AT_EACCESS) != 0)
             problems_.push_back(io_error("write file", target_.absolute(action.path), errno).what());
+        else if (action.kind == FileActionKind::patch && action.staging == StagingKind::redo && action.size > status.st_size)
+            needed_[parent_of(staging_directory(action.path))] += action.size - status.st_size;
     }
 
     void check_directory(const std::string &path)
@@ -140,6 +167,8 @@ private:
     std::map<std::string, int64_t> needed_; // by root directory of a filesystem that may be one of its own
     std::set<std::string> directories_;
     std::vector<std::string> problems_;
+    std::string last_parent_ = "/"; // of the path looked at last: no relative path has it
+    bool last_exists_ = false;
 };
 
 } // namespace

@@ -1,7 +1,7 @@
 #include "helper/phases/scan.h"
 
 #include "helper/cancel.h"
-#include "helper/phases/same_timeline.h"
+#include "helper/phases/shared_history.h"
 
 #include <algorithm>
 
@@ -55,6 +55,10 @@ public:
         WalScanResult wal = scan_wal(wal_, options);
         context_.summary.lost = wal.lost;
         check_hints_are_logged(control);
+        if (!inspection_.source_control.data.checkPointCopy.fullPageWrites)
+            throw Unusable{"full_page_writes was off on the source at its last checkpoint"};
+        if (control.data.data_checksum_version == 0 && wal.parameters_changed)
+            throw Unusable{"the target has no data checksums, and wal_log_hints may have been off before it was last restarted"};
         if (wal.untrusted)
             throw Unusable{"the target's WAL does not tell all that it changed: " + *wal.untrusted};
         found.blocks = std::move(wal.blocks);
@@ -66,18 +70,38 @@ private:
     bool find_divergence(ScanOutcome &outcome)
     {
         CommonAncestor ancestor = find_common_ancestor(inspection_.target_history, inspection_.source_history);
+        const TimelineEntry &last_common = inspection_.target_history.entries[ancestor.target_index];
         Difference &found = outcome.difference;
         found.divergence = ancestor.divergence;
-        found.divergence_timeline = inspection_.target_history.entries[ancestor.target_index].timeline;
-        if (found.divergence.valid() && inspection_.target_control.checkpoint() >= found.divergence)
-            return true;
-        outcome.target_end = end_of_target_wal();
-        if (found.divergence.valid())
-            return outcome.target_end > found.divergence;
-        // The same timeline number to the end: only the WAL itself can tell whether it is the same history.
-        auto divergence = find_same_timeline_divergence(wal_, inspection_, source_, outcome.target_end);
-        found.divergence = divergence.value_or(Lsn{});
-        return divergence.has_value();
+        found.divergence_timeline = last_common.timeline;
+        bool beyond = found.divergence.valid() && inspection_.target_control.checkpoint() >= found.divergence;
+        if (!beyond) {
+            outcome.target_end = end_of_target_wal();
+            beyond = found.divergence.valid() && outcome.target_end > found.divergence;
+        }
+        // What the histories say is only an upper bound.
+        Lsn upto = beyond ? found.divergence : outcome.target_end;
+        auto hidden = find_hidden_divergence(wal_, inspection_, source_, last_common.begin, upto);
+        if (!hidden && !beyond)
+            return false;
+        if (hidden)
+            found.divergence = *hidden;
+        check_was_primary(last_common, found.divergence);
+        return true;
+    }
+
+    // A server that was in recovery when it passed the divergence may have set hint bits, for transactions that are
+    // lost, on pages that were dirty anyway: nothing in WAL tells which.
+    void check_was_primary(const TimelineEntry &last_common, Lsn divergence) const
+    {
+        DBState state = inspection_.target_control.data.state;
+        bool standby = state == DB_SHUTDOWNED_IN_RECOVERY || state == DB_IN_ARCHIVE_RECOVERY;
+        bool promoted_later = last_common.end.valid() && last_common.end > divergence;
+        if (standby || promoted_later)
+            throw Unusable{"the target was a standby when it went past the divergence, and its hint bits are in no WAL"};
+        // Its files are older than its pg_control says.
+        if (context_.target.exists("backup_label"))
+            throw Unusable{"the target's recovery from a backup has not been completed"};
     }
 
     WalScanOptions base_options() const

@@ -2,9 +2,10 @@
 
 #include "helper/cluster/backup_label.h"
 #include "helper/target/staging.h"
+#include "helper/wal/replay_check.h"
 
+#include <algorithm>
 #include <ctime>
-#include <numeric>
 
 namespace failback {
 
@@ -35,8 +36,7 @@ public:
         SourceState state = source_.state();
         RecoveryEnd end = source_.recovery_end();
         check_unchanged(state, end);
-        fetch_wal(end.lsn);
-        prove_wal(end.lsn);
+        complete_wal(end.lsn);
 
         ControlFile control = parse_control_file(state.control_file, "pg_control of the source");
         staged_.control_file = build_standby_control_file(control, end.lsn, end.timeline);
@@ -48,6 +48,20 @@ public:
     }
 
 private:
+    void complete_wal(Lsn end)
+    {
+        try {
+            fetch_wal(end);
+            check_hazards(prove_wal(end));
+        } catch (const Error &error) {
+            bool wal_is_to_blame = error.code() == ErrorCode::undefined_file || error.code() == ErrorCode::data_corrupted ||
+                                   error.code() == ErrorCode::wrong_state;
+            if (wal_is_to_blame && difference_.divergence.valid())
+                throw NeedsComparison{error.what()};
+            throw;
+        }
+    }
+
     void fetch(size_t first, const char *redo_name)
     {
         FetchOptions options;
@@ -81,6 +95,10 @@ private:
         size_t first = staged_.actions.size();
         staged_.actions.insert(staged_.actions.end(), std::make_move_iterator(wal.begin()), std::make_move_iterator(wal.end()));
         context_.progress.set_total(context_.summary.bytes_fetched + bytes_of(staged_.actions, first));
+        // What the archive gave under such a name is the target's own WAL; it must not show through.
+        for (size_t i = first; i < staged_.actions.size(); i++)
+            if (!staged_.actions[i].fetch.empty() && staged_.actions[i].staging == StagingKind::whole_file)
+                context_.target.remove_file(staged_file_path(staged_.actions[i], i));
         std::vector<FileActionKind> kinds;
         for (size_t i = first; i < staged_.actions.size(); i++)
             kinds.push_back(staged_.actions[i].kind);
@@ -100,20 +118,46 @@ private:
     }
 
     // Reads it all as recovery will: from the start to the end, across the timelines, with every record checked.
-    void prove_wal(Lsn end) const
+    ReplayCheck prove_wal(Lsn end) const
     {
         std::vector<std::unique_ptr<SegmentProvider>> places;
         places.push_back(make_directory_provider(context_.target.absolute(staging_directory("pg_wal/")), inspection_.segment_size));
         places.push_back(make_directory_provider(context_.target.absolute("pg_wal"), inspection_.segment_size));
         auto wal = make_chained_provider(std::move(places));
-        WalScanOptions options;
+        ReplayCheckOptions options;
         options.history = &inspection_.source_history;
         options.segment_size = inspection_.segment_size;
         options.system_identifier = inspection_.source_control.data.system_identifier;
         options.start = difference_.start.redo;
-        options.divergence = end;
-        options.known_end = end;
-        scan_wal(*wal, options);
+        options.end = end;
+        return check_replay(*wal, options);
+    }
+
+    // Replay must not undo what was copied.
+    void check_hazards(ReplayCheck check) const
+    {
+        for (const TablespaceCreation &creation : check.tablespaces) {
+            std::string path = format("pg_tblspc/%u", creation.oid);
+            std::string here = location_on_target(path);
+            if (!creation.location.empty() && !here.empty() && here != creation.location)
+                check.hazards.push_back(format("the record at %s puts tablespace %u at \"%s\", not at \"%s\"",
+                                               creation.at.text().c_str(), creation.oid, creation.location.c_str(), here.c_str()));
+        }
+        if (!check.hazards.empty())
+            throw Error(ErrorCode::wrong_state, "replay of the source's WAL would not give what the source has: " + check.hazards.front(),
+                        "", "The target is unchanged. Run the command again, after this work on the source has ended.");
+    }
+
+    // Where the standby will have the tablespace; empty if it has none, or one in place.
+    std::string location_on_target(const std::string &path) const
+    {
+        for (const std::vector<FileEntry> *entries : {&manifests_.target, &manifests_.source}) {
+            auto found = std::lower_bound(entries->begin(), entries->end(), path,
+                                          [](const FileEntry &entry, const std::string &p) { return entry.path < p; });
+            if (found != entries->end() && found->path == path)
+                return found->link_target;
+        }
+        return "";
     }
 
     std::string label() const

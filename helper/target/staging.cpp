@@ -18,6 +18,19 @@ std::vector<std::string> possible_staging_directories(const TargetDirectory &tar
     return directories;
 }
 
+// With pg_control in place although changes to the target had begun.
+StagingState examine_control(const TargetDirectory &target)
+{
+    constexpr int64_t max_plan_bytes = int64_t{1} << 32;
+    constexpr int64_t max_control_bytes = 1024 * 1024;
+    auto control = target.read_file(control_path, max_control_bytes);
+    if (control == target.read_file(applying_path, max_control_bytes))
+        return StagingState::committed;
+    auto plan = target.read_file(staged_plan_path, max_plan_bytes);
+    bool finished = plan && control == decode_staged_plan(*plan, target.absolute(staged_plan_path)).control_file;
+    return finished ? StagingState::abandoned : StagingState::unclear;
+}
+
 std::string note_text(const std::string &command)
 {
     return "pg_failback was interrupted while it turned this data directory into a standby, and has moved global/pg_control\n"
@@ -37,6 +50,8 @@ StagingState examine_staging(const TargetDirectory &target)
                     "", "The target must be the data directory of a PostgreSQL server.");
     if (!control)
         return StagingState::committed;
+    if (target.exists(applying_path))
+        return examine_control(target);
     for (const std::string &directory : possible_staging_directories(target))
         if (target.exists(directory))
             return StagingState::abandoned;
@@ -64,6 +79,7 @@ std::string staged_file_path(const FileAction &action, size_t index)
 
 void remove_staging(const TargetDirectory &target)
 {
+    target.remove_file(applying_path); // first: without it, what is left over has no meaning
     for (const std::string &directory : possible_staging_directories(target)) {
         for (const std::string &name : target.names_in(directory))
             target.remove_file(directory + "/" + name);

@@ -17,6 +17,9 @@ inline constexpr const char *staging_name = "pg_failback.staging";
 inline constexpr const char *staged_plan_path = "pg_failback.staging/plan";
 inline constexpr const char *moved_control_path = "pg_failback.staging/pg_control.old";
 inline constexpr const char *new_control_path = "pg_failback.staging/pg_control.new";
+// Made before the first change to the target itself, with the content of its old pg_control: from then on only completing
+// the work makes it whole, even if somebody puts that pg_control back by hand.
+inline constexpr const char *applying_path = "pg_failback.staging/applying";
 // Lies where PostgreSQL misses pg_control, and says why.
 inline constexpr const char *note_path = "global/pg_control.pg_failback";
 
@@ -25,6 +28,7 @@ enum class StagingState {
     none,      // nothing
     abandoned, // it ended before its commit (the target is untouched), or after it was done: to be removed
     committed, // it ended after its commit: apply and finish are to be done
+    unclear,   // a server has run since, on the finished target or (pg_control put back by hand) on half of the work
 };
 
 // Throws Error(data_corrupted) if pg_control is neither in its place nor aside.

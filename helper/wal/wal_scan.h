@@ -34,6 +34,8 @@ struct WalScanResult {
     LostWork lost;
     Lsn end_of_wal;      // end of the last valid record read
     uint64_t records = 0;
+    // A setting that WAL depends on (wal_level, wal_log_hints, max_connections, ...) was changed after the divergence.
+    bool parameters_changed = false;
     // Not empty: block tracking is not enough, and why (an unknown XLR_SPECIAL_REL_UPDATE record, ...).
     std::optional<std::string> untrusted;
 };

@@ -1,0 +1,189 @@
+#include "helper/phases/shared_history.h"
+
+#include "common/checksum.h"
+#include "helper/plan/wal_plan.h"
+#include "helper/wal/wal_scan.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace failback {
+
+namespace {
+
+// The target's WAL cut off at a position: what comes after reads as zeros.
+class CutProvider : public SegmentProvider {
+public:
+    CutProvider(SegmentProvider &inner, uint32_t segment_size, Lsn end) : inner_(inner), segment_size_(segment_size), end_(end) {}
+
+    std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) override
+    {
+        Lsn begin{segno * segment_size_};
+        if (begin >= end_)
+            return nullptr;
+        std::unique_ptr<WalSegment> whole = inner_.open(timeline, segno);
+        if (!whole || begin + segment_size_ <= end_)
+            return whole;
+        return std::make_unique<CutSegment>(*whole, end_.value - begin.value);
+    }
+
+    std::string describe() const override { return inner_.describe(); }
+
+private:
+    class CutSegment : public WalSegment {
+    public:
+        CutSegment(const WalSegment &whole, size_t length)
+            : bytes_(whole.bytes().begin(), whole.bytes().end()), name_(whole.name())
+        {
+            std::fill(bytes_.begin() + static_cast<std::ptrdiff_t>(length), bytes_.end(), 0);
+        }
+        std::span<const unsigned char> bytes() const override { return bytes_; }
+        const std::string &name() const override { return name_; }
+
+    private:
+        std::vector<unsigned char> bytes_;
+        std::string name_;
+    };
+
+    SegmentProvider &inner_;
+    uint32_t segment_size_;
+    Lsn end_;
+};
+
+constexpr uint32_t block_bytes = 8192; // compared at a time; no relation to the cluster's block size
+// A shared beginning of a segment shorter than this proves nothing: headers are alike in any two histories.
+constexpr uint64_t telling_bytes = 64 * 1024;
+
+class Comparer {
+public:
+    Comparer(SegmentProvider &target_wal, const Inspection &inspection, Source &source, Lsn since, Lsn upto)
+        : target_wal_(target_wal), inspection_(inspection), reader_(source.open_reader()), since_(since), upto_(upto)
+    {
+    }
+
+    std::optional<Lsn> run()
+    {
+        const uint64_t size = inspection_.segment_size;
+        std::optional<Lsn> difference;
+        for (uint64_t segment = (upto_.value - 1) / size;; segment--) {
+            uint64_t length = std::min(size, upto_.value - segment * size);
+            std::optional<Lsn> at = first_difference(segment, length);
+            if (at)
+                difference = at;
+            // WAL that has parted stays apart: what comes before a shared segment is shared.
+            if ((!at && length >= telling_bytes) || segment * size <= since_.value)
+                break;
+        }
+        if (!difference)
+            return std::nullopt;
+        if (*difference < since_)
+            throw Error(ErrorCode::wrong_state, format("the histories part before %s, where both have the same timelines", since_.text().c_str()));
+        return record_boundary(*difference);
+    }
+
+private:
+    [[noreturn]] void unknown(uint64_t segment, const char *who) const
+    {
+        throw Error(ErrorCode::undefined_file,
+                    format("the %s no longer has the WAL before %s that would show where the histories part", who,
+                           Lsn{(segment + 1) * inspection_.segment_size}.text().c_str()));
+    }
+
+    // The target's segment under the newest of its timelines that has any of it.
+    std::unique_ptr<WalSegment> target_segment(uint64_t segment, uint64_t length)
+    {
+        const auto &entries = inspection_.target_history.entries;
+        for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+            if (entry->begin.value >= segment * inspection_.segment_size + length)
+                continue;
+            if (auto found = target_wal_.open(entry->timeline, segment))
+                return found;
+        }
+        unknown(segment, "target");
+    }
+
+    std::optional<Lsn> first_difference(uint64_t segment, uint64_t length)
+    {
+        const uint64_t size = inspection_.segment_size;
+        auto mine = target_segment(segment, length);
+        std::string path = "pg_wal/" + wal_segment_name(inspection_.source_history, segment, inspection_.segment_size,
+                                                        Lsn{segment * size + length});
+        auto rounded = static_cast<int64_t>(length - length % block_bytes);
+        auto differing = static_cast<int64_t>(length - length % block_bytes); // first block that differs, or the odd rest
+        int64_t answered = 0;
+        ByteRange whole{path, 0, rounded};
+        if (rounded > 0) {
+            reader_->checksum_blocks(std::span(&whole, 1), block_bytes, [&](size_t, int64_t offset, std::span<const unsigned char> sums) {
+                constexpr size_t sum_size = 16;
+                for (size_t i = 0; i * sum_size < sums.size(); i++) {
+                    int64_t at = offset + static_cast<int64_t>(i * block_bytes);
+                    auto sum = default_checksum_algorithm().compute(mine->bytes().subspan(static_cast<size_t>(at), block_bytes));
+                    if (at < differing && std::memcmp(sum.bytes.data(), &sums[i * sum_size], sum_size) != 0)
+                        differing = at;
+                    answered = at + block_bytes;
+                }
+            });
+            if (answered != rounded)
+                unknown(segment, "source");
+        }
+        return difference_in_block(segment, path, *mine, differing,
+                                   std::min<int64_t>(block_bytes, static_cast<int64_t>(length) - differing));
+    }
+
+    std::optional<Lsn> difference_in_block(uint64_t segment, const std::string &path, const WalSegment &mine, int64_t offset,
+                                           int64_t length)
+    {
+        if (length <= 0)
+            return std::nullopt;
+        std::vector<unsigned char> theirs;
+        std::vector<unsigned char> buffer;
+        ByteRange range{path, offset, length};
+        reader_->read(std::span(&range, 1), [&](const ChunkRow &row) {
+            if (row.results[0] == range_vanished)
+                return;
+            auto bytes = row_content(row, buffer);
+            theirs.insert(theirs.end(), bytes.begin(), bytes.end());
+        });
+        if (theirs.size() != static_cast<size_t>(length))
+            unknown(segment, "source");
+        auto bytes = mine.bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(length));
+        auto difference = std::mismatch(bytes.begin(), bytes.end(), theirs.begin());
+        if (difference.first == bytes.end())
+            return std::nullopt;
+        return Lsn{segment * inspection_.segment_size + static_cast<uint64_t>(offset) +
+                   static_cast<uint64_t>(difference.first - bytes.begin())};
+    }
+
+    // Start of the record that holds the byte at `difference`: the target's WAL, cut there, ends at that record.
+    Lsn record_boundary(Lsn difference)
+    {
+        const ControlFile &control = inspection_.target_control;
+        Checkpoint before = find_last_checkpoint(target_wal_, inspection_.target_history, inspection_.segment_size,
+                                                 control.data.system_identifier, difference);
+        CutProvider cut(target_wal_, inspection_.segment_size, difference);
+        WalScanOptions options;
+        options.history = &inspection_.target_history;
+        options.segment_size = inspection_.segment_size;
+        options.system_identifier = control.data.system_identifier;
+        options.start = before.redo;
+        options.divergence = Lsn{~uint64_t{0}};
+        options.at_least = before.redo;
+        return scan_wal(cut, options).end_of_wal;
+    }
+
+    SegmentProvider &target_wal_;
+    const Inspection &inspection_;
+    std::unique_ptr<ChunkReader> reader_;
+    Lsn since_;
+    Lsn upto_;
+};
+
+} // namespace
+
+std::optional<Lsn> find_hidden_divergence(SegmentProvider &target_wal, const Inspection &inspection, Source &source,
+                                          Lsn since, Lsn upto)
+{
+    return Comparer(target_wal, inspection, source, since, upto).run();
+}
+
+} // namespace failback

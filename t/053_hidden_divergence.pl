@@ -1,0 +1,52 @@
+# Timelines with the same number and the same switch point, and yet two histories.
+use strict;
+use warnings;
+use FailbackTest;
+use Test::More;
+
+plan skip_all => 'pg_rewind goes by the numbers' if is_pg_rewind();
+
+# Both promoted at the same place, and both wrote several segments since.
+{
+	my $old = start_primary('old');
+	create_upsert_table($old);
+	my $first = add_standby('first', $old);
+	my $second = add_standby('second', $old);
+	upsert($old, 20);
+	wait_streaming($_, $old) for ($first, $second);
+	$old->stop('fast');
+	promote($_) for ($first, $second);
+	for my $server ($first, $second)
+	{
+		my $name = $server->name;
+		$server->safe_psql('postgres',
+			"CREATE TABLE t$_ AS SELECT i, md5('$name' || i) FROM generate_series(1, 200000) i") for (1 .. 3);
+	}
+	is(timeline_of($first), timeline_of($second), 'one timeline number');
+	failback_ok($first, $second, like => qr/servers diverged at|comparing contents/);
+	ends_equal($first, $second);
+}
+
+# The source has moved on to a further timeline: the switch to that one is not where they parted.
+{
+	my $old = start_primary('old3');
+	create_upsert_table($old);
+	my $first = add_standby('first3', $old);
+	my $second = add_standby('second3', $old);
+	my $third = add_standby('third3', $second);
+	upsert($old, 20);
+	wait_streaming($_, $old) for ($first, $second);
+	$old->stop('fast');
+	wait_streaming($third, $second);
+	promote($_) for ($first, $second);
+	$first->safe_psql('postgres', 'CREATE TABLE lost AS SELECT i FROM generate_series(1, 2000) i');
+	$second->safe_psql('postgres', 'CREATE TABLE kept AS SELECT i, md5(i::text) FROM generate_series(1, 20000) i');
+	wait_streaming($third, $second);
+	$second->stop('fast');
+	promote($third);
+	failback_ok($first, $third, like => qr/servers diverged at|comparing contents/);
+	is($first->safe_psql('postgres', "SELECT to_regclass('lost') IS NULL"), 't', 'the lost table is gone');
+	ends_equal($first, $third);
+}
+
+done_testing();
