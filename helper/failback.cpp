@@ -147,8 +147,10 @@ private:
                 found.verdict = ScanOutcome::Verdict::unusable;
             if (found.verdict == ScanOutcome::Verdict::no_rewind)
                 return std::nullopt;
+            if (found.difference.divergence.valid())
+                announce_divergence(found.difference);
             if (found.verdict == ScanOutcome::Verdict::rewind) {
-                announce(found.difference);
+                announce_checkpoint(found.difference);
                 if (source_has_wal(source, wal_needed_from_source(inspection, found.difference), found.reason))
                     return std::move(found.difference);
             }
@@ -240,15 +242,19 @@ private:
         return source;
     }
 
-    void announce(const Difference &found)
+    void announce_divergence(const Difference &found)
     {
         summary_.divergence = found.divergence;
         summary_.divergence_timeline = found.divergence_timeline;
-        summary_.checkpoint = found.common.redo;
-        summary_.checkpoint_timeline = found.common.timeline;
         progress_.break_line();
         pg_log_info("servers diverged at WAL location %s on timeline %u", found.divergence.text().c_str(),
                     found.divergence_timeline.value);
+    }
+
+    void announce_checkpoint(const Difference &found)
+    {
+        summary_.checkpoint = found.common.redo;
+        summary_.checkpoint_timeline = found.common.timeline;
         pg_log_info("rewinding from last common checkpoint at %s on timeline %u", found.common.record.text().c_str(),
                     found.common.timeline.value);
     }

@@ -30,16 +30,18 @@ public:
     {
     }
 
-    ScanOutcome run()
+    // What is known by now, also when run() has thrown.
+    ScanOutcome &outcome() { return outcome_; }
+
+    void run()
     {
         if (!inspection_.target_history_problem.empty())
             throw Unusable{inspection_.target_history_problem};
-        ScanOutcome outcome;
-        if (!find_divergence(outcome)) {
-            outcome.verdict = ScanOutcome::Verdict::no_rewind;
-            return outcome;
+        if (!find_divergence()) {
+            outcome_.verdict = ScanOutcome::Verdict::no_rewind;
+            return;
         }
-        Difference &found = outcome.difference;
+        Difference &found = outcome_.difference;
         const ControlFile &control = inspection_.target_control;
         found.common = find_last_checkpoint(wal_, inspection_.target_history, inspection_.segment_size,
                                             control.data.system_identifier, found.divergence);
@@ -61,42 +63,42 @@ public:
             throw Unusable{"the target has no data checksums, and wal_log_hints may have been off before it was last restarted"};
         if (wal.untrusted)
             throw Unusable{"the target's WAL does not tell all that it changed: " + *wal.untrusted};
+        check_was_primary();
         found.blocks = std::move(wal.blocks);
-        return outcome;
     }
 
 private:
     // False if the target's WAL does not go beyond what both have.
-    bool find_divergence(ScanOutcome &outcome)
+    bool find_divergence()
     {
         CommonAncestor ancestor = find_common_ancestor(inspection_.target_history, inspection_.source_history);
         const TimelineEntry &last_common = inspection_.target_history.entries[ancestor.target_index];
-        Difference &found = outcome.difference;
+        last_common_ = last_common;
+        Difference &found = outcome_.difference;
         found.divergence = ancestor.divergence;
         found.divergence_timeline = last_common.timeline;
         bool beyond = found.divergence.valid() && inspection_.target_control.checkpoint() >= found.divergence;
         if (!beyond) {
-            outcome.target_end = end_of_target_wal();
-            beyond = found.divergence.valid() && outcome.target_end > found.divergence;
+            outcome_.target_end = end_of_target_wal();
+            beyond = found.divergence.valid() && outcome_.target_end > found.divergence;
         }
         // What the histories say is only an upper bound.
-        Lsn upto = beyond ? found.divergence : outcome.target_end;
+        Lsn upto = beyond ? found.divergence : outcome_.target_end;
         auto hidden = find_hidden_divergence(wal_, inspection_, source_, last_common.begin, upto);
         if (!hidden && !beyond)
             return false;
         if (hidden)
             found.divergence = *hidden;
-        check_was_primary(last_common, found.divergence);
         return true;
     }
 
     // A server that was in recovery when it passed the divergence may have set hint bits, for transactions that are
     // lost, on pages that were dirty anyway: nothing in WAL tells which.
-    void check_was_primary(const TimelineEntry &last_common, Lsn divergence) const
+    void check_was_primary() const
     {
         DBState state = inspection_.target_control.data.state;
         bool standby = state == DB_SHUTDOWNED_IN_RECOVERY || state == DB_IN_ARCHIVE_RECOVERY;
-        bool promoted_later = last_common.end.valid() && last_common.end > divergence;
+        bool promoted_later = last_common_.end.valid() && last_common_.end > outcome_.difference.divergence;
         if (standby || promoted_later)
             throw Unusable{"the target was a standby when it went past the divergence, and its hint bits are in no WAL"};
         // Its files are older than its pg_control says.
@@ -133,35 +135,35 @@ private:
     const Inspection &inspection_;
     SegmentProvider &wal_;
     Source &source_;
+    ScanOutcome outcome_;
+    TimelineEntry last_common_{};
 };
-
-ScanOutcome unusable(std::string reason)
-{
-    ScanOutcome outcome;
-    outcome.verdict = ScanOutcome::Verdict::unusable;
-    outcome.reason = std::move(reason);
-    return outcome;
-}
 
 } // namespace
 
 ScanOutcome scan(const Context &context, const Inspection &inspection, SegmentProvider &wal, Source &source)
 {
+    Scanner scanner(context, inspection, wal, source);
+    ScanOutcome &outcome = scanner.outcome();
     try {
-        return Scanner(context, inspection, wal, source).run();
+        scanner.run();
     } catch (const Unusable &why) {
-        return unusable(why.reason);
+        outcome.verdict = ScanOutcome::Verdict::unusable;
+        outcome.reason = why.reason;
     } catch (const Error &error) {
         // WAL that is missing, damaged or of no common history is no reason to give up: content can be compared.
         switch (error.code()) {
         case ErrorCode::undefined_file:
         case ErrorCode::data_corrupted:
         case ErrorCode::wrong_state:
-            return unusable(error.detail().empty() ? error.what() : std::string(error.what()) + " (" + error.detail() + ")");
+            outcome.verdict = ScanOutcome::Verdict::unusable;
+            outcome.reason = error.detail().empty() ? error.what() : std::string(error.what()) + " (" + error.detail() + ")";
+            break;
         default:
             throw;
         }
     }
+    return std::move(outcome);
 }
 
 } // namespace failback

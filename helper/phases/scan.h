@@ -17,7 +17,7 @@ struct ScanOutcome {
     };
     Verdict verdict = Verdict::rewind;
     Difference difference;
-    std::string reason; // why unusable
+    std::string reason; // why unusable; the divergence may be known all the same
     Lsn target_end;     // no_rewind: where the target's WAL ends
 };
 

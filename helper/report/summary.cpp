@@ -97,7 +97,8 @@ std::vector<std::string> summary_lines(const Summary &summary)
                 fetched += ", " + size_text(summary.bytes_staged) + " staged";
         }
         lines.push_back(fetched);
-        lines.push_back(counted(summary.files_replaced, "file", "files") + " written whole, "
+        lines.push_back(std::string(summary.outcome == Outcome::dry_run ? "would be: " : "")
+                        + counted(summary.files_replaced, "file", "files") + " written whole, "
                         + counted(summary.blocks_replaced, "block", "blocks") + " of " + counted(summary.files_changed, "file", "files")
                         + " replaced, " + counted(summary.files_removed, "file", "files") + " removed, "
                         + counted(summary.files_kept, "file", "files") + " kept as they were");
