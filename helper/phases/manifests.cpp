@@ -31,14 +31,6 @@ SettingValues target_settings(const Context &context, const ConfigLocation &conf
     }
 }
 
-// Relative to the data directory; empty for one outside of it.
-std::string inside(std::string log_directory, const std::string &data_directory)
-{
-    if (log_directory.starts_with(data_directory + "/"))
-        log_directory.erase(0, data_directory.size() + 1);
-    return log_directory.starts_with('/') ? std::string() : log_directory;
-}
-
 std::vector<FileEntry> list_source(Source &source, const std::vector<std::string> &log_directories)
 {
     std::vector<FileEntry> entries;
@@ -187,7 +179,7 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
     ConfigLocation config = find_target_config(context.target.path(), context.options.config_file);
     SettingValues settings = target_settings(context, config);
     warn_of_low_settings(context, settings, inspection.source_state);
-    std::vector<std::string> log_directories = {inside(settings["log_directory"], context.target.path()),
+    std::vector<std::string> log_directories = {log_directory_inside(settings["log_directory"], context.target.path()).value_or(""),
                                                 inspection.source_state.log_directory};
     Manifests manifests;
     manifests.source = list_source(source, log_directories);

@@ -58,6 +58,11 @@ public:
 private:
     void check_tablespace_location(const FileAction &action)
     {
+        for (const std::string &other : locations_)
+            if (other == action.link_target || other.starts_with(action.link_target + "/") || action.link_target.starts_with(other + "/"))
+                problems_.push_back(format("tablespace \"%s\": directory \"%s\" is another tablespace's too", action.path.c_str(),
+                                           action.link_target.c_str()));
+        locations_.push_back(action.link_target);
         DIR *directory = ::opendir(action.link_target.c_str());
         if (directory == nullptr) {
             struct stat status;
@@ -166,6 +171,7 @@ private:
     const TargetDirectory &target_;
     std::map<std::string, int64_t> needed_; // by root directory of a filesystem that may be one of its own
     std::set<std::string> directories_;
+    std::vector<std::string> locations_; // of tablespaces to be made
     std::vector<std::string> problems_;
     std::string last_parent_ = "/"; // of the path looked at last: no relative path has it
     bool last_exists_ = false;

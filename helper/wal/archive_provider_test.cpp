@@ -1,0 +1,101 @@
+#include "helper/wal/archive_provider.h"
+
+#include "common/test_directory.h"
+#include "helper/pg_frontend.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <fstream>
+
+namespace failback {
+namespace {
+
+constexpr uint32_t segment_size = 1024 * 1024;
+
+class ArchiveProviderTest : public ::testing::Test {
+protected:
+    static void SetUpTestSuite() { pg_logging_init("archive_provider_test"); }
+
+    ArchiveProvider provider(const std::string &command, int time_limit = 1)
+    {
+        ArchiveOptions options;
+        options.command = command;
+        options.directory = directory_.path();
+        options.segment_size = segment_size;
+        options.time_limit_seconds = time_limit;
+        return ArchiveProvider(options);
+    }
+
+    std::string write_segment(const std::string &name, size_t size, uint16_t magic = XLOG_PAGE_MAGIC)
+    {
+        std::string content(size, '\0');
+        std::memcpy(content.data(), &magic, sizeof magic);
+        std::string path = directory_.path() + "/" + name;
+        std::ofstream(path, std::ios::binary) << content;
+        return path;
+    }
+
+    test::TestDirectory directory_;
+};
+
+TEST(ExpandRestoreCommand, Placeholders)
+{
+    EXPECT_EQ(expand_restore_command("cp /a/%f %p", "NAME", "/t/x"), "cp /a/NAME /t/x");
+    EXPECT_EQ(expand_restore_command("100%% %r %q %", "NAME", "/t/x"), "100% NAME %q %");
+}
+
+TEST_F(ArchiveProviderTest, RestoresByRename)
+{
+    std::string kept = write_segment("archived", segment_size);
+    ArchiveProvider archive = provider("cp " + kept + " %p");
+    auto segment = archive.open(TimelineId{1}, 3);
+    ASSERT_TRUE(segment);
+    EXPECT_EQ(segment->bytes().size(), segment_size);
+    EXPECT_EQ(archive.restored().size(), 1u);
+}
+
+TEST_F(ArchiveProviderTest, FailureMeansThereIsNone)
+{
+    ArchiveProvider archive = provider("exit 1");
+    EXPECT_FALSE(archive.open(TimelineId{1}, 3));
+    EXPECT_TRUE(archive.restored().empty());
+}
+
+TEST_F(ArchiveProviderTest, HalfCopiedSegmentIsAskedForAgain)
+{
+    std::string kept = write_segment("archived", segment_size);
+    std::string mark = directory_.path() + "/asked";
+    ArchiveProvider archive = provider("if [ -f " + mark + " ]; then cp " + kept + " %p; else touch " + mark +
+                                           "; head -c 1000 " + kept + " > %p; fi",
+                                       30);
+    EXPECT_TRUE(archive.open(TimelineId{1}, 3));
+}
+
+TEST_F(ArchiveProviderTest, HalfCopiedForEverIsAnErrorThatNamesIt)
+{
+    std::string kept = write_segment("archived", 1000);
+    ArchiveProvider archive = provider("cp " + kept + " %p");
+    try {
+        archive.open(TimelineId{1}, 3);
+        FAIL() << "a short segment was taken";
+    } catch (const Error &error) {
+        EXPECT_NE(std::string(error.what()).find(wal_segment_name(TimelineId{1}, 3, segment_size)), std::string::npos);
+    }
+}
+
+TEST_F(ArchiveProviderTest, OtherContentIsRefused)
+{
+    std::string kept = write_segment("archived", segment_size, 0x1234);
+    ArchiveProvider archive = provider("cp " + kept + " %p");
+    EXPECT_THROW(archive.open(TimelineId{1}, 3), Error);
+}
+
+TEST_F(ArchiveProviderTest, CommandNotFoundIsAnError)
+{
+    ArchiveProvider archive = provider("/no/such/command %f %p");
+    EXPECT_THROW(archive.open(TimelineId{1}, 3), Error);
+}
+
+} // namespace
+} // namespace failback
