@@ -1,0 +1,51 @@
+# The source is a standby, and is promoted while it is being copied: that run ends with an error and leaves the target as it
+# was; the next one finds a new primary.
+use strict;
+use warnings;
+use FailbackTest;
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'pg_rewind cannot be slowed down' if is_pg_rewind();
+
+my $old = start_primary('old');
+create_upsert_table($old);
+my $new = add_standby('new', $old);
+my $mirror = add_standby('mirror', $new);
+promote($new);
+upsert($_, 20) for ($old, $new);
+$new->safe_psql('postgres',
+	"CREATE TABLE large AS SELECT i, (SELECT string_agg(md5((i * j)::text), '') FROM generate_series(1, 50) j) AS t FROM generate_series(1, 5000) i");
+wait_streaming($mirror, $new);
+$mirror->safe_psql('postgres', 'CHECKPOINT');
+$old->stop('fast');
+
+my $before = fingerprint($old->data_dir);
+my $staging = $old->data_dir . '/pg_failback.staging';
+my $output = '';
+my $run = IPC::Run::start(
+	[ tool(), '-D', $old->data_dir, '--source-server=' . source_conninfo($mirror), '--max-rate=2M', '-j', '1' ],
+	'<', \undef, '>', \$output, '2>&1');
+wait_until('something is being copied', sub {
+	$run->pump_nb;
+	die "the tool has ended: $output" unless $run->pumpable;
+	return 0 unless -d $staging;
+	my $bytes = 0;
+	# Names come and go.
+	eval { $bytes += -s "$staging/$_" // 0 for files_below($staging); 1 } or return 0;
+	return $bytes > 200_000;
+});
+promote($mirror);
+ok($run->pumpable, 'it was promoted while the tool was at work');
+ok(!IPC::Run::finish($run), 'the run fails');
+is($run->result, 1, 'with exit status 1');
+note($output);
+like($output, qr/source was promoted or restarted.*Run the command again/s, 'it says why, and what to do');
+is(join(' ', changed_files($before, fingerprint($old->data_dir))), '', 'the target is unchanged');
+
+failback_ok($old, $mirror);
+upsert($mirror, 20);
+ends_equal($old, $mirror);
+
+done_testing();
