@@ -7,7 +7,9 @@ use Test::More;
 
 # Nothing but a checkpoint writes pages, and it takes its time.
 my $slow = "bgwriter_lru_maxpages = 0\ncheckpoint_completion_target = 0.9\ncheckpoint_timeout = 1d\n"
-  . "max_wal_size = 10GB\nautovacuum = off\nshared_buffers = 256MB\n";
+  . "max_wal_size = 10GB\nautovacuum = off\nshared_buffers = 256MB\n"
+  # With archiving on, a promotion renames the old timeline's last segment to .partial.
+  . "archive_mode = on\narchive_command = 'true'\n";
 my $old = start_primary('old', conf => $slow);
 create_upsert_table($old);
 my $new = add_standby('new', $old);
@@ -23,6 +25,7 @@ is(timeline_of($new), 2, 'the new primary is on its own timeline');
 is(controldata($new, "Latest checkpoint's TimeLineID"), 1, 'its control file does not know it yet');
 my $output = failback_ok($old, $new, unprepared => 1);
 unlike($output // '', qr/no rewind required/, 'the divergence was seen');
+like($output // '', qr/rewinding from last common checkpoint/, 'in the WAL');
 ends_equal($old, $new);
 
 done_testing();

@@ -89,12 +89,13 @@ private:
                            Lsn{(segment + 1) * inspection_.segment_size}.text().c_str()));
     }
 
-    // The target's segment under the newest of its timelines that has any of it.
-    std::unique_ptr<WalSegment> target_segment(uint64_t segment, uint64_t length)
+    // The target's segment under the newest of its timelines that has any of it: a timeline begins with a copy of what
+    // came before it in the segment, and the older file may have been renamed (.partial) then.
+    std::unique_ptr<WalSegment> target_segment(uint64_t segment)
     {
         const auto &entries = inspection_.target_history.entries;
         for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-            if (entry->begin.value >= segment * inspection_.segment_size + length)
+            if (entry->begin.value >= (segment + 1) * inspection_.segment_size)
                 continue;
             if (auto found = target_wal_.open(entry->timeline, segment))
                 return found;
@@ -105,9 +106,9 @@ private:
     std::optional<Lsn> first_difference(uint64_t segment, uint64_t length)
     {
         const uint64_t size = inspection_.segment_size;
-        auto mine = target_segment(segment, length);
+        auto mine = target_segment(segment);
         std::string path = "pg_wal/" + wal_segment_name(inspection_.source_history, segment, inspection_.segment_size,
-                                                        Lsn{segment * size + length});
+                                                        Lsn{(segment + 1) * size});
         auto rounded = static_cast<int64_t>(length - length % block_bytes);
         auto differing = static_cast<int64_t>(length - length % block_bytes); // first block that differs, or the odd rest
         int64_t answered = 0;
