@@ -1,0 +1,93 @@
+# An archive that is filled by plain copying hands out half a segment: the command is repeated, and if that does not help the
+# run says which segment it is, or compares contents. Never a wrong result.
+use strict;
+use warnings;
+use FailbackTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'pg_rewind takes half a segment for an error' if is_pg_rewind();
+
+my $place = PostgreSQL::Test::Utils::tempdir;
+my $archive = "$place/archive";
+mkdir $archive;
+my $old = start_primary('old', conf => "wal_keep_size = 0\nmin_wal_size = 32MB\nmax_wal_size = 64MB\n"
+	  . "archive_mode = on\narchive_command = 'cp \"%p\" \"$archive/%f\"'\n");
+create_upsert_table($old);
+my $new = add_standby('new', $old, conf => "wal_keep_size = 1GB\narchive_mode = off\n");
+upsert($old, 20);
+wait_streaming($new, $old);
+promote($new);
+upsert($new, 20);
+my $first = last_wal_file($old);
+wait_until('the first segment has been recycled', sub {
+	$old->safe_psql('postgres', 'SELECT upsert(i) FROM generate_series(1, 2000) i; SELECT pg_switch_wal(); CHECKPOINT');
+	return !-e $old->data_dir . "/pg_wal/$first";
+});
+$old->stop('fast');
+ok(-e "$archive/$first", 'only the archive has the WAL of the common checkpoint');
+
+# restore(NAME, half): a restore_command that notes what it was asked for, and hands out `half` as it says.
+sub restore
+{
+	my ($name, $half) = @_;
+	my $script = "$place/$name";
+	append_to_file($script, <<"SH");
+#!/bin/sh
+echo "\$1" >> $place/$name.log
+test -f "$archive/\$1" || exit 1
+if $half
+then head -c 5000000 "$archive/\$1" > "\$2"
+else cp "$archive/\$1" "\$2"
+fi
+SH
+	chmod 0755, $script or die "chmod: $!";
+	return "--restore-command=$script %f %p";
+}
+
+# How often each file was asked for.
+sub requests
+{
+	my ($name) = @_;
+	my %count;
+	$count{$_}++ for split /\n/, slurp_file("$place/$name.log");
+	return \%count;
+}
+
+my $dir = $old->data_dir;
+my @source = ('-D', $dir, '--source-server=' . source_conninfo($new));
+my $for_ever = restore('for_ever', 'true');
+refused_ok('half a segment for ever, --mode=wal', $dir, qr/WAL segment "[0-9A-F]{24}" from the archive is not complete.*5000000 bytes/s,
+	@source, $for_ever, '--mode=wal', '--timeout=1');
+cmp_ok((sort { $b <=> $a } values %{ requests('for_ever') })[0], '>=', 2, 'it was asked for again');
+is(join(' ', grep { /\.(history|partial)$/ } keys %{ requests('for_ever') }), '', 'nothing but segments is asked for');
+my $failing = restore('failing', 'kill -9 $$');
+refused_ok('a command that is killed, --mode=wal', $dir, qr/restore_command for "[0-9A-F]{24}" ended with status/,
+	@source, $failing, '--mode=wal');
+is_deeply([ values %{ requests('failing') } ], [1], 'it is not run again');
+
+# Whole, but of another place in the WAL.
+my $other = "--restore-command=cp $archive/" . (sort grep { /^[0-9A-F]{24}$/ && $_ ne $first } files_below($archive))[0] . ' %p';
+refused_ok('another segment under its name, --mode=wal', $dir, qr/error: the target cannot be brought level by WAL alone/,
+	@source, $other, '--mode=wal');
+
+my $twin = PostgreSQL::Test::Cluster->new('twin');
+command_ok([ 'cp', '-a', $dir, $twin->data_dir ], 'copy of the target');
+mkdir $twin->archive_dir;
+$twin->append_conf('postgresql.conf', 'port = ' . $twin->port . "\nunix_socket_directories = '" . $twin->host . "'");
+$_->append_conf('postgresql.conf', 'archive_mode = off') for ($old, $twin);
+
+# By default the contents are compared then.
+failback_ok($twin, $new, options => [ $for_ever, '--timeout=1' ],
+	like => qr/comparing contents, because .*WAL segment "[0-9A-F]{24}" from the archive is not complete/);
+
+# Complete from the second or third time on.
+my $at_first = restore('at_first', 'test $(grep -c "$1" ' . "$place/at_first.log) -lt 3");
+my $output = failback_ok($old, $new, options => [$at_first], like => qr/servers diverged at/);
+unlike($output // '', qr/comparing contents/, 'the WAL was read after all');
+is(requests('at_first')->{$first}, 3, 'the third time it was whole');
+
+ends_equal($_, $new) for ($twin, $old);
+
+done_testing();
