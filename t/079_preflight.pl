@@ -1,0 +1,88 @@
+# What can be known to fail is found before the first change, and all of it is reported at once. -n finds the same, and ends
+# with what would be done, in bytes and files; the real run then does so much.
+use strict;
+use warnings;
+use FailbackTest;
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'pg_rewind finds out on the way' if is_pg_rewind();
+
+my $place = PostgreSQL::Test::Utils::tempdir;
+mkdir "$place/old";
+my $old = start_primary('old', conf => "autovacuum = off\nmax_prepared_transactions = 2\n");
+create_upsert_table($old);
+$old->safe_psql('postgres', "CREATE TABLESPACE ts LOCATION '$place/old'");
+$old->safe_psql('postgres', 'CREATE TABLE first AS SELECT i FROM generate_series(1, 5000) i');
+$old->safe_psql('postgres', 'CREATE TABLE second TABLESPACE ts AS SELECT i FROM generate_series(1, 5000) i');
+my %file = map { $_ => $old->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } ('first', 'second');
+my $new = add_standby('new', $old, options => [ '-T', "$place/old=$place/new" ]);
+promote($new);
+for my $node ($old, $new)
+{
+	$node->safe_psql('postgres', 'UPDATE first SET i = -i; UPDATE second SET i = -i');
+	upsert($node, 20);
+}
+upsert($new, 20);
+$old->stop('fast');
+
+# Settings with which the old primary would refuse to be a standby of the new one.
+$new->append_conf('postgresql.conf', "max_connections = 90\nmax_locks_per_transaction = 128");
+$new->restart;
+
+my $dir = $old->data_dir;
+my @source = ('-D', $dir, '--source-server=' . source_conninfo($new));
+chmod 0400, "$dir/$file{first}" or die "chmod: $!";
+chmod 0400, "$dir/$file{second}" or die "chmod: $!";
+chmod 0500, "$dir/pg_xact" or die "chmod: $!";
+my $problems = qr/(?=.*could not write file "\S*\Q$file{first}\E": Permission denied)(?=.*could not write file "\S*\Q$file{second}\E")(?=.*could not write to directory "\S*pg_xact")/s;
+refused_ok('unwritable files and a directory', $dir, $problems, @source);
+refused_ok('unwritable files and a directory, -n', $dir, $problems, @source, '-n');
+chmod 0600, "$dir/$file{first}", "$dir/$file{second}";
+chmod 0700, "$dir/pg_xact";
+
+my $before = fingerprint($dir);
+my ($succeeded, $output) = run_tool(@source, '-n');
+ok($succeeded, '-n');
+is(join(' ', changed_files($before, fingerprint($dir))), '', '-n: nothing changed');
+like($output, qr/would fetch [\d.]+ [kMG]?B/, '-n: bytes');
+like($output, qr/\d+ files? written whole, \d+ blocks? of \d+ files? replaced, \d+ files? removed, \d+ files? kept/, '-n: files');
+like($output, qr/warning: .*max_connections.*\b60\b.*\b90\b/, '-n: max_connections is too low');
+like($output, qr/warning: .*max_locks_per_transaction.*\b64\b.*\b128\b/, '-n: max_locks_per_transaction too');
+unlike($output, qr/max_worker_processes|max_prepared_transactions|max_wal_senders/, '-n: the others are not');
+like($output, qr/tablespace "pg_tblspc\/\d+" stays at "\Q$place\E\/old" \(on the source it is at "\Q$place\E\/new"\)/,
+	"-n: a tablespace's place differs");
+my ($would) = $output =~ /(\d+ blocks? of \d+ files? replaced)/;
+
+# Too little space: on a small file system of our own, which a user namespace allows to have.
+SKIP:
+{
+	my $small = "$place/small";
+	mkdir $small;
+	# Outside it is this user, inside root first, and then this user again.
+	my $user = $>;
+	my @inside = ('unshare', '--map-root-user', '--mount', 'sh', '-c');
+	my $again = "exec unshare --user --map-user=$user --map-group=$user \"\$@\"";
+	skip 'no user namespaces here', 3
+	  if system("unshare --map-root-user --mount sh -c 'mount -t tmpfs none $small && unshare --user --map-user=$user true' >/dev/null 2>&1") != 0;
+	my $size = int((split ' ', `du -sk $dir`)[0] / 1024) + 4;
+	my $messages = '';
+	my @run = (tool(), '-D', "$small/data", $source[2]);
+	my $ok = IPC::Run::run([ @inside, "mount -t tmpfs -o mode=0777,size=${size}M none $small && cp -a $dir $small/data && $again", 'sh', @run ],
+		'<', \undef, '>', \$messages, '2>&1');
+	note($messages);
+	ok(!$ok, 'too little space: the run fails');
+	like($messages, qr/not enough space below "\Q$small\E\/data[^"]*": \d+ MB needed, [\d.]+ [kM]B available/, 'too little space: its message');
+	unlike($messages, qr/No space left on device/, 'too little space: found before it was used up');
+}
+
+$old->adjust_conf('postgresql.conf', 'max_connections', '90');
+$old->append_conf('postgresql.conf', 'max_locks_per_transaction = 128');
+$output = failback_ok($old, $new);
+my ($did) = $output =~ /(\d+ blocks? of \d+ files? replaced)/;
+is($did, $would, 'it did what -n had said');
+unlike($output, qr/max_connections|max_locks/, 'the settings are right now');
+ends_equal($old, $new);
+
+done_testing();
