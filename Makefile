@@ -4,6 +4,8 @@
 #   make install        installs both (as root, where PostgreSQL belongs to root)
 #   make installcheck   unit tests, pg_regress, TAP on whole failbacks; starts its own servers.
 #                       Typed by root it installs what is missing, builds, installs and steps down.
+#   make installcheck-faults
+#                       kills and I/O errors at many more instants than installcheck tries (FAULTS=500)
 #   make demo           a split brain and its failback, under two minutes
 #   make bench          pg_failback beside pg_rewind on copies of the same cluster
 #   make check-packages are the needed Debian packages there?
@@ -30,6 +32,12 @@ uninstall:
 installcheck:
 	@.ci/step-down t/installcheck
 
+installcheck-faults: export SUITES = tap
+installcheck-faults: export TAP_TESTS = t/06*.pl
+installcheck-faults: export FAULTS ?= 500
+installcheck-faults:
+	@.ci/step-down t/installcheck
+
 unit:
 	$(MAKE) -C helper unit
 
@@ -53,4 +61,4 @@ clean:
 	-$(MAKE) -C helper clean
 	rm -rf build tmp_check
 
-.PHONY: all install uninstall installcheck unit demo bench check-packages tidy walls clean
+.PHONY: all install uninstall installcheck installcheck-faults unit demo bench check-packages tidy walls clean

@@ -1,0 +1,267 @@
+# One small split brain that is failed back again and again, each time hindered in another way.
+#
+# The stopped target is copied aside once; restore_target puts it back. The source does nothing of its own, so that
+# every completed run must leave the same bytes. Faults are injected with strace into single system calls.
+package FaultScene;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use FailbackTest;
+use File::Path qw(remove_tree);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(
+  can_inject fault_count split_brain restore_target failback_arguments unreachable_arguments
+  traced_calls spread run_with state_of differences remember_finished
+  is_finished_ok starts_as_before_ok refuses_to_start_ok note_there completes_without_source starts_as_standby_ok
+  $old $new
+);
+
+our ($old, $new);
+
+# What a run opens and changes files and talks to the source with.
+my $traced = 'openat2,openat,pwrite64,write,renameat,renameat2,unlinkat,mkdirat,symlinkat,ftruncate,fsync,'
+  . 'sync_file_range,sendto,recvfrom';
+my $place;     # of the tablespace and the copies
+my $before;    # fingerprint of the target as it was
+my $finished;  # what an undisturbed run makes of it, see comparable()
+
+sub can_inject
+{
+	return 0 if is_pg_rewind();
+	return IPC::Run::run([ 'strace', '-f', '-qq', '-o', '/dev/null', 'true' ], '<', \undef, '>&', \my $output);
+}
+
+# How many faults a scene tries.
+sub fault_count { my ($default) = @_; return $ENV{FAULTS} || $default; }
+
+# Sets $old (stopped, copied aside) and $new (running, at rest).
+sub split_brain
+{
+	$place = PostgreSQL::Test::Utils::tempdir;
+	mkdir "$place/space";
+	# Small segments keep the copies small.
+	$old = start_primary('old', initdb => ['--wal-segsize=1'], conf => <<'CONF');
+autovacuum = off
+min_wal_size = 2MB
+max_wal_size = 32MB
+wal_keep_size = 16MB
+max_replication_slots = 60
+max_wal_senders = 60
+max_connections = 100
+wal_sender_timeout = 5s
+jit = off
+CONF
+	$old->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$place/space'; ALTER ROLE failback_user REPLICATION");
+	$old->safe_psql('postgres', <<'SQL');
+CREATE TABLE kept (id int PRIMARY KEY, t text);
+INSERT INTO kept SELECT i, md5(i::text) FROM generate_series(1, 20000) i;
+CREATE TABLE spaced TABLESPACE space AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i;
+CREATE TABLE shortened AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i;
+CREATE TABLE dropped_on_old AS SELECT i, md5(i::text) AS t FROM generate_series(1, 3000) i;
+CREATE TABLE dropped_on_new AS SELECT i, md5(i::text) AS t FROM generate_series(1, 3000) i;
+VACUUM;
+SQL
+	$new = add_standby('new', $old, options => [ '-T', "$place/space=$place/space_of_new" ]);
+	promote($new);
+	for my $node ($old, $new)
+	{
+		my $name = $node->name;
+		$node->safe_psql('postgres', <<"SQL");
+UPDATE kept SET t = '$name' || id WHERE id % 50 = 0;
+INSERT INTO kept SELECT i, '$name' || i FROM generate_series(20001, 23000) i;
+UPDATE spaced SET t = '$name' WHERE i % 40 = 0;
+DELETE FROM shortened WHERE i > 9000;
+DROP TABLE dropped_on_$name;
+CREATE TABLE made_on_$name AS SELECT i, md5(i::text) AS t FROM generate_series(1, 25000) i;
+CREATE TABLE spaced_on_$name TABLESPACE space AS SELECT i, md5(i::text) AS t FROM generate_series(1, 25000) i;
+CREATE TABLE small_on_$name AS SELECT i FROM generate_series(1, 5000) i;
+SQL
+		$node->safe_psql('postgres', $_) for ('VACUUM shortened', 'TRUNCATE dropped_on_' . ($name eq 'old' ? 'new' : 'old'));
+	}
+	$old->stop('fast');
+	command_ok([ 'cp', '-a', '--reflink=auto', $old->data_dir, "$place/old.aside" ], 'copy of the stopped target');
+	command_ok([ 'cp', '-a', '--reflink=auto', "$place/space", "$place/space.aside" ], 'and of its tablespace');
+	$before = fingerprint($old->data_dir);
+	# Hint bits of what our own sessions read are set now, and written.
+	for (1 .. 2)
+	{
+		$new->safe_psql($_, 'VACUUM') for ('postgres', 'template1');
+		run_tool(failback_arguments());
+		restore_target();
+	}
+	$new->safe_psql('postgres', 'CHECKPOINT');
+	is(join(' ', differences()), '', 'a restored target is the one it was');
+	return;
+}
+
+# The target as it was when it was stopped.
+sub restore_target
+{
+	for ([ $old->data_dir, "$place/old.aside" ], [ "$place/space", "$place/space.aside" ])
+	{
+		my ($where, $from) = @$_;
+		remove_tree($where);
+		system('cp', '-a', '--reflink=auto', $from, $where) == 0 or die "could not restore $where";
+	}
+	return;
+}
+
+sub failback_arguments
+{
+	my (@options) = @_;
+	return ('-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', @options);
+}
+
+# The same with a source that nobody can reach.
+sub unreachable_arguments
+{
+	my (@options) = @_;
+	return ('-D', $old->data_dir, '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres', '-R', @options);
+}
+
+# traced_calls(arguments...): the system calls of a run, in order, as { call, when, text, place }. A call can be hit
+# with strace's `when` if its thread is the first one to make so many of its kind; others are left out. `place` is the
+# position among all calls.
+sub traced_calls
+{
+	my (@arguments) = @_;
+	my $log = "$place/trace";
+	my $output = '';
+	IPC::Run::run([ 'strace', '-f', '-qq', '-s', '200', '-o', $log, '-e', "trace=$traced", tool(), @arguments ],
+		'<', \undef, '>&', \$output)
+	  or die "a traced run failed: $output";
+	my (%made, %seen, @calls);
+	my $position = 0;
+	for my $line (split /\n/, slurp_file($log))
+	{
+		next if $line !~ /^(\d+) +(\w+)\((.*)/;
+		my ($thread, $call, $text) = ($1, $2, $3);
+		my $when = ++$made{$thread}{$call};
+		push @calls, { call => $call, when => $when, text => $text, place => $position }
+		  if !$seen{$call}{$when}++;
+		$position++;
+	}
+	return @calls;
+}
+
+# `count` of these, evenly.
+sub spread
+{
+	my ($count, @from) = @_;
+	return @from if @from <= $count;
+	return map { $from[ int(($_ + 0.5) * @from / $count) ] } 0 .. $count - 1;
+}
+
+# run_with(call, what, arguments...): the tool, with e.g. what = 'signal=KILL' at this call. (exit status, output)
+# strace's --seccomp-bpf would be faster, but delivers no signals.
+sub run_with
+{
+	my ($call, $what, @arguments) = @_;
+	my $output = '';
+	IPC::Run::run(
+		[
+			'strace', '-f', '-qq', '-o', '/dev/null', '-e', "trace=$call->{call}", '-e',
+			"inject=$call->{call}:$what:when=$call->{when}", tool(), @arguments
+		],
+		'<', \undef, '>&', \$output);
+	my $status = $?;
+	return (($status & 127) ? -1 : $status >> 8, $output);
+}
+
+# Without the names that are ours, which PostgreSQL ignores.
+sub without_ours { return grep { !m{(^|/)pg_failback\.staging(/|$)|^global/pg_control\.pg_failback} } @_; }
+
+# What is not as it was in the stopped target, our own names left aside.
+sub differences
+{
+	return without_ours(changed_files($before, fingerprint($old->data_dir)));
+}
+
+# Everything but what differs from run to run: WAL and its end (each run writes a record on the source), and times.
+sub comparable
+{
+	my $seen = fingerprint($old->data_dir);
+	my %kept;
+	for my $name (keys %$seen)
+	{
+		next if $name =~ m{^pg_wal/[0-9A-F]{24}$} || $name eq 'global/pg_control';
+		($kept{$name} = $seen->{$name}) =~ s/^(file \d+ \d+) \d+ /$1 /;
+	}
+	(my $label = slurp_file($old->data_dir . '/backup_label')) =~ s/^START TIME:.*\n//m;
+	$kept{backup_label} = $label;
+	return \%kept;
+}
+
+# The target is what an undisturbed run made of it.
+sub remember_finished { $finished = comparable(); return; }
+
+# 'untouched': pg_control in place and everything as before; 'committed': pg_control aside; 'finished': the standby,
+# complete. Anything else is described.
+sub state_of
+{
+	return 'committed' if !-e $old->data_dir . '/global/pg_control';
+	my @changed = differences();
+	return 'untouched' if !@changed;
+	return "neither before nor after: @changed[0 .. ($#changed < 9 ? $#changed : 9)]" if !-e $old->data_dir . '/backup_label';
+	my @wrong = without_ours(changed_files($finished, comparable()));
+	return @wrong ? "finished, but different: @wrong[0 .. ($#wrong < 9 ? $#wrong : 9)]" : 'finished';
+}
+
+# Nothing of ours is left and all bytes are right.
+sub is_finished_ok
+{
+	my ($what) = @_;
+	my @wrong = changed_files($finished, comparable());
+	is("@wrong", '', "$what: the same bytes as after an undisturbed run");
+	return;
+}
+
+sub starts_as_before_ok
+{
+	my ($what) = @_;
+	$old->start(fail_ok => 1) or do { fail("$what: the untouched target starts"); return; };
+	is($old->safe_psql('postgres', "SELECT count(*), pg_is_in_recovery() FROM made_on_old"), '25000|f',
+		"$what: the untouched target starts as the primary it was");
+	$old->stop('fast');
+	return;
+}
+
+sub note_there { return -e $old->data_dir . '/global/pg_control.pg_failback'; }
+
+sub refuses_to_start_ok
+{
+	my ($what) = @_;
+	my $output = '';
+	my $started = IPC::Run::run([ 'pg_ctl', '-w', '-D', $old->data_dir, '-l', "$place/refused.log", 'start' ],
+		'<', \undef, '>&', \$output);
+	ok(!$started, "$what: PostgreSQL refuses to start on half of the work");
+	my $log = slurp_file("$place/refused.log");
+	like($log, qr/pg_control/, "$what: and names pg_control");
+	unlink "$place/refused.log";
+	return;
+}
+
+sub completes_without_source
+{
+	my ($succeeded, $output) = run_tool(unreachable_arguments());
+	diag($output) if !$succeeded;
+	return $succeeded;
+}
+
+# Starts the finished target, compares rows, and stops it.
+sub starts_as_standby_ok
+{
+	my ($what) = @_;
+	$old->start(fail_ok => 1) or do { fail("$what: starts as a standby"); return; };
+	ok(wait_streaming($old, $new), "$what: streams");
+	same_rows($old, $new);
+	$old->stop('fast');
+	return;
+}
+
+1;
