@@ -74,6 +74,7 @@ private:
 
     void bring_level(Inspection &inspection, Source &source)
     {
+        summary_.warnings.clear();
         std::optional<Difference> difference = find_difference(inspection, source);
         if (!difference) {
             no_rewind_required();

@@ -26,7 +26,7 @@ for my $node ($old, $new)
 	$node->safe_psql("only_$name", "CREATE TABLE there AS SELECT md5(i::text) FROM generate_series(1, 3000) i");
 	$node->safe_psql('kept', "UPDATE here SET i = -i WHERE i % 7 = 0");
 }
-failback_ok($old, $new);
+failback_ok($old, $new, compares => 1);
 is($old->safe_psql('postgres', "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE NOT datistemplate"),
 	'dropped_by_old kept only_new postgres same', 'the databases are those of the new primary');
 # This pair goes by wal_log_hints instead of data checksums.

@@ -36,7 +36,7 @@ SQL
 			return !-e $old->data_dir . "/pg_wal/$first";
 		});
 	}
-	my $output = failback_ok($old, $new, no_rewind => 1);
+	my $output = failback_ok($old, $new, compares => 1);
 	like($output // '', qr/compar/, "$case: it says that it compares");
 	ends_equal($old, $new, no_checksums => !$no_wal);
 	$new->stop('fast');

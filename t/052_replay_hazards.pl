@@ -46,7 +46,7 @@ plan skip_all => 'pg_rewind leaves wrong databases here' if is_pg_rewind();
 	$new->safe_psql('postgres', 'CREATE TABLE l TABLESPACE late AS SELECT generate_series(1, 1000) i');
 	$new->safe_psql('postgres', 'CHECKPOINT');
 	$old->safe_psql('postgres', 'CREATE TABLE g AS SELECT 1');
-	failback_ok($old, $new, options => ["--tablespace-mapping=$place/source=$place/mapped"]);
+	failback_ok($old, $new, compares => 1, options => ["--tablespace-mapping=$place/source=$place/mapped"]);
 	my $oid = $new->safe_psql('postgres', "SELECT oid FROM pg_tablespace WHERE spcname = 'late'");
 	is(readlink($old->data_dir . "/pg_tblspc/$oid"), "$place/mapped", 'the new tablespace is where it was mapped to');
 	is(slurp_file("$neighbour[1]/1259"), 'x' x 8192, "another cluster's files in the tablespace's location stay");
