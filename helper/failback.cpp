@@ -211,6 +211,7 @@ private:
         pg_log_info("completing the run that was interrupted after its commit");
         committed_ = true;
         StagedPlan staged = read_staged_plan(target_);
+        check_staged(target_, staged);
         complete(staged);
         pg_log_info("Done!");
         return true;

@@ -12,7 +12,7 @@ plan skip_all => 'needs pg_failback, and a strace that may trace' if !can_inject
 my $faults = fault_count(50);
 split_brain();
 
-my @calls = traced_calls(failback_arguments());
+my @calls = traced_calls(undef, failback_arguments());
 remember_finished();
 my ($commit) = grep { $_->{call} =~ /^renameat/ && $_->{text} =~ /pg_control\.old/ } @calls;
 ok($commit, 'the commit is among the calls');
@@ -25,7 +25,7 @@ restore_target();
 my ($after_commit) = grep { $_->{call} eq $commit->{call} && $_->{place} > $commit->{place} } @calls;
 run_with($after_commit, 'signal=KILL', failback_arguments());
 is(state_of(), 'committed', 'killed right after the commit: pg_control is aside');
-my @completing = traced_calls(unreachable_arguments());
+my @completing = traced_calls(undef, unreachable_arguments());
 is_finished_ok('completed without the source');
 
 my @early = grep { $_->{place} <= $commit->{place} } @calls;

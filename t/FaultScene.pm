@@ -10,6 +10,7 @@ use warnings;
 use Exporter 'import';
 use FailbackTest;
 use File::Path qw(remove_tree);
+use File::Temp ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -39,9 +40,21 @@ sub can_inject
 # How many faults a scene tries.
 sub fault_count { my ($default) = @_; return $ENV{FAULTS} || $default; }
 
+# Hundreds of flushed runs take long on a disk, and a kill does not tell one from memory: servers made after this lie
+# in /dev/shm, if there is room.
+sub work_in_memory
+{
+	my ($output) = run_command([ 'df', '-Pk', '/dev/shm' ]);
+	my $free = $output =~ /\s(\d+)\s+\d+%\s/ ? $1 : 0;
+	return if $free < 600 * 1024 || !-w '/dev/shm';
+	$PostgreSQL::Test::Utils::tmp_check = File::Temp::tempdir('pg_failback_XXXXXX', DIR => '/dev/shm', CLEANUP => 1);
+	return;
+}
+
 # Sets $old (stopped, copied aside) and $new (running, at rest).
 sub split_brain
 {
+	work_in_memory();
 	$place = PostgreSQL::Test::Utils::tempdir;
 	mkdir "$place/space";
 	# Small segments keep the copies small.
@@ -124,15 +137,16 @@ sub unreachable_arguments
 	return ('-D', $old->data_dir, '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres', '-R', @options);
 }
 
-# traced_calls(arguments...): the system calls of a run, in order, as { call, when, text, place }. A call can be hit
+# traced_calls(calls or undef, arguments...): the system calls of a run, in order, as { call, when, text, place }. A call can be hit
 # with strace's `when` if its thread is the first one to make so many of its kind; others are left out. `place` is the
 # position among all calls.
 sub traced_calls
 {
-	my (@arguments) = @_;
+	my ($calls, @arguments) = @_;
 	my $log = "$place/trace";
+	$calls //= $traced;
 	my $output = '';
-	IPC::Run::run([ 'strace', '-f', '-qq', '-s', '200', '-o', $log, '-e', "trace=$traced", tool(), @arguments ],
+	IPC::Run::run([ 'strace', '-f', '-qq', '-s', '200', '-o', $log, '-e', "trace=$calls", tool(), @arguments ],
 		'<', \undef, '>&', \$output)
 	  or die "a traced run failed: $output";
 	my (%made, %seen, @calls);
@@ -157,20 +171,23 @@ sub spread
 	return map { $from[ int(($_ + 0.5) * @from / $count) ] } 0 .. $count - 1;
 }
 
-# run_with(call, what, arguments...): the tool, with e.g. what = 'signal=KILL' at this call. (exit status, output)
-# strace's --seccomp-bpf would be faster, but delivers no signals.
+# run_with(call, what, arguments...): the tool, with e.g. what = 'signal=KILL' at this call. (exit status or -1 if it was
+# killed, output, whether the call was reached)
 sub run_with
 {
 	my ($call, $what, @arguments) = @_;
 	my $output = '';
+	my $log = "$place/injected";
+	# The faster way delivers no signals.
+	my @faster = $what =~ /signal/ ? () : ('--seccomp-bpf');
 	IPC::Run::run(
 		[
-			'strace', '-f', '-qq', '-o', '/dev/null', '-e', "trace=$call->{call}", '-e',
+			'strace', '-f', '-qq', @faster, '-o', $log, '-e', "trace=$call->{call}", '-e',
 			"inject=$call->{call}:$what:when=$call->{when}", tool(), @arguments
 		],
 		'<', \undef, '>&', \$output);
 	my $status = $?;
-	return (($status & 127) ? -1 : $status >> 8, $output);
+	return (($status & 127) ? -1 : $status >> 8, $output, slurp_file($log) =~ /INJECTED|killed by SIGKILL/ ? 1 : 0);
 }
 
 # Without the names that are ours, which PostgreSQL ignores.

@@ -198,6 +198,12 @@ StagedPlan read_staged_plan(const TargetDirectory &target)
     return decode_staged_plan(*bytes, target.absolute(staged_plan_path));
 }
 
+void check_staged(const TargetDirectory &target, const StagedPlan &plan)
+{
+    for (const StagedRedo &redo : plan.redo_files)
+        read_redo_file(target, redo.path, redo.length, [](const RedoRecord &) {});
+}
+
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options)
 {
     if (target.exists(control_path)) // put back by hand after an interruption

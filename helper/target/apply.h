@@ -19,6 +19,10 @@ struct ApplyOptions {
 // Reads the committed plan. Throws Error(data_corrupted).
 StagedPlan read_staged_plan(const TargetDirectory &target);
 
+// Reads all that is staged with a checksum of its own, and changes nothing: for a run that completes an earlier one,
+// as nobody knows what has happened to the disk since. Throws Error(data_corrupted).
+void check_staged(const TargetDirectory &target, const StagedPlan &plan);
+
 // Carries out all actions and flushes what they touched. Idempotent: may be begun anew after any interruption.
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options);
 

@@ -42,7 +42,12 @@ bool TargetDirectory::exists(std::string_view path) const
 {
     FileDescriptor parent = beneath_.open_parent(path);
     struct stat status;
-    return parent && ::fstatat(parent.get(), std::string(last_part(path)).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (parent && ::fstatat(parent.get(), std::string(last_part(path)).c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+        return true;
+    // What cannot be looked at must not pass for absent: a staged file would not be put in place.
+    if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
+        throw io_error("examine", absolute(path), errno);
+    return false;
 }
 
 FileDescriptor TargetDirectory::open_read(std::string_view path) const
