@@ -79,13 +79,12 @@ $twin->append_conf('postgresql.conf', 'port = ' . $twin->port . "\nunix_socket_d
 $_->append_conf('postgresql.conf', 'archive_mode = off') for ($old, $twin);
 
 # By default the contents are compared then.
-failback_ok($twin, $new, options => [ $for_ever, '--timeout=1' ],
+failback_ok($twin, $new, options => [ $for_ever, '--timeout=1' ], compares => 1,
 	like => qr/comparing contents, because .*WAL segment "[0-9A-F]{24}" from the archive is not complete/);
 
 # Complete from the second or third time on.
 my $at_first = restore('at_first', 'test $(grep -c "$1" ' . "$place/at_first.log) -lt 3");
-my $output = failback_ok($old, $new, options => [$at_first], like => qr/servers diverged at/);
-unlike($output // '', qr/comparing contents/, 'the WAL was read after all');
+failback_ok($old, $new, options => [$at_first], like => qr/servers diverged at/);
 is(requests('at_first')->{$first}, 3, 'the third time it was whole');
 
 ends_equal($_, $new) for ($twin, $old);

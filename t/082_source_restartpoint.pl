@@ -27,7 +27,6 @@ $new->safe_psql('postgres', 'CHECKPOINT');
 wait_streaming($mirror, $new);
 my $restartpoint = controldata($mirror, "Latest checkpoint's REDO location");
 my $output = failback_ok($old, $mirror, start => 0, like => qr/servers diverged at/);
-unlike($output // '', qr/comparing contents/, 'by WAL');
 my ($common) = $output =~ /rewinding from last common checkpoint at (\S+)/;
 cmp_ok(lsn_value($restartpoint), '<', lsn_value($common), "the mirror's restartpoint is older than the common checkpoint");
 my ($start) = slurp_file($old->data_dir . '/backup_label') =~ /^START WAL LOCATION: (\S+)/m;
