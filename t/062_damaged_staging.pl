@@ -1,0 +1,177 @@
+# What stands between a committed run and its completion, and between a run and its commit: damaged staging, a second
+# helper, a server started meanwhile, an interrupt, a source that stalls or restarts.
+use strict;
+use warnings;
+use Errno qw(ENOENT);
+use FailbackTest;
+use FaultScene;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+plan skip_all => 'needs pg_failback, and a strace that may trace' if !can_inject();
+
+split_brain();
+my @calls = traced_calls('renameat,renameat2', failback_arguments());
+remember_finished();
+my ($commit) = grep { $_->{text} =~ /pg_control\.old/ } @calls;
+my $staging = $old->data_dir . '/pg_failback.staging';
+
+# Flips one bit in the middle of a file.
+sub flip_bit
+{
+	my ($path) = @_;
+	open my $file, '+<:raw', $path or die "could not open $path: $!";
+	my $middle = int((-s $path) / 2);
+	seek $file, $middle, 0;
+	read $file, my $byte, 1;
+	seek $file, $middle, 0;
+	print $file chr(ord($byte) ^ 0x10);
+	close $file;
+	return;
+}
+
+# Starts the tool in the background; its output grows in $job->{output}.
+sub start_tool
+{
+	my (@arguments) = @_;
+	my $job = { output => '' };
+	$job->{handle} = IPC::Run::start([ tool(), @arguments ], '<', \undef, '>', \$job->{output}, '2>&1');
+	return $job;
+}
+
+sub running { my ($job) = @_; return $job->{handle}->pumpable && do { $job->{handle}->pump_nb; $job->{handle}->pumpable }; }
+
+# Its exit status, when it has ended.
+sub finish_tool
+{
+	my ($job) = @_;
+	$job->{handle}->finish;
+	note($job->{output});
+	return ($job->{handle}->full_results)[0] >> 8;
+}
+
+# Waits until the tool fetches: something has arrived in a redo file or a staged whole file.
+sub wait_until_fetching
+{
+	my ($job) = @_;
+	wait_until('the tool fetches', sub {
+		running($job) or die "the tool ended early: $job->{output}";
+		return grep { -s $_ } grep { -f $_ } glob("$staging/*");
+	});
+	return;
+}
+
+# About five seconds for what there is to fetch.
+my @slowly = ('--max-rate=3M');
+
+# The fingerprint as it is now must stay while the tool refuses.
+sub changed_by
+{
+	my ($run) = @_;
+	my $was = fingerprint($old->data_dir);
+	my @result = $run->();
+	return (join(' ', changed_files($was, fingerprint($old->data_dir))), @result);
+}
+
+# --- Staging damaged between the commit and the run that completes it ---
+sub kill_after_commit
+{
+	restore_target();
+	my ($next) = grep { $_->{place} > $commit->{place} } @calls;
+	run_with($next, 'signal=KILL', failback_arguments());
+	is(state_of(), 'committed', 'a run that was killed after its commit');
+	return;
+}
+
+kill_after_commit();
+my @staged = sort grep { -f $_ } glob("$staging/*");
+note("staged: @staged");
+my ($redo) = sort { -s $b <=> -s $a } grep { m{/(blocks|wal)} } @staged;
+for my $victim ("$staging/plan", $redo)
+{
+	(my $name = $victim) =~ s{.*/}{};
+	ok(-s $victim, "$name is staged");
+	flip_bit($victim);
+	my ($changed, $succeeded, $output, $status) = changed_by(sub { run_tool(unreachable_arguments()) });
+	is($status, 1, "a flipped bit in $name: exit status 1");
+	like($output, qr/error: staged (plan|data in) "\Q$victim\E" is damaged/, "a flipped bit in $name: the message names the file");
+	is($changed, '', "a flipped bit in $name: nothing changes any more");
+	flip_bit($victim);
+}
+rename $redo, "$redo.lost" or die "could not rename $redo: $!";
+my ($changed, $succeeded, $output, $status) = changed_by(sub { run_tool(unreachable_arguments()) });
+is($status, 1, 'a lost redo file: exit status 1');
+like($output, qr/error: .*"\Q$redo\E"/, 'a lost redo file: the message names it');
+is($changed, '', 'a lost redo file: nothing changes any more');
+rename "$redo.lost", $redo or die "could not rename $redo: $!";
+ok(completes_without_source(), 'undamaged again, it is completed');
+is_finished_ok('repaired staging');
+
+# --- Two helpers at one target ---
+restore_target();
+my $first = start_tool(failback_arguments(@slowly));
+wait_until_fetching($first);
+($succeeded, $output, $status) = run_tool(failback_arguments());
+is($status, 1, 'a second helper at the same target: exit status 1');
+like($output, qr/error: another pg_failback is at work on/, 'a second helper: it says that another one is at work');
+ok(running($first), 'the first one is still at work');
+is(finish_tool($first), 0, 'and completes');
+is_finished_ok('two helpers');
+
+# --- A server started on the target meanwhile ---
+restore_target();
+my $job = start_tool(failback_arguments(@slowly));
+wait_until_fetching($job);
+$old->start;
+is(finish_tool($job), 1, 'a server started on the target while it is fetched: exit status 1');
+like($job->{output}, qr/error: .*(is running|server)/, 'a server started meanwhile: the message says so');
+ok(-e $old->data_dir . '/global/pg_control', 'a server started meanwhile: the commit has not happened');
+ok(!-e $staging, 'a server started meanwhile: staging is removed');
+is($old->safe_psql('postgres', 'SELECT count(*), pg_is_in_recovery() FROM made_on_old'), '25000|f',
+	'a server started meanwhile: it is served as before');
+$old->stop('fast');
+ok((run_tool(failback_arguments()))[0], 'after it was stopped, the failback completes');
+starts_as_standby_ok('after a server was started meanwhile');
+
+# --- Interrupted ---
+restore_target();
+$job = start_tool(failback_arguments(@slowly));
+wait_until_fetching($job);
+$job->{handle}->signal('INT');
+is(finish_tool($job), 1, 'SIGINT: exit status 1');
+like($job->{output}, qr/the target is unchanged/, 'SIGINT: it says that the target is unchanged');
+is(state_of(), 'untouched', 'SIGINT: and so it is');
+ok(!-e $staging && !note_there(), 'SIGINT: nothing of ours is left');
+
+# --- A source that stalls ---
+restore_target();
+$job = start_tool(failback_arguments(@slowly, '--timeout=2'));
+wait_until_fetching($job);
+my @backends = split /\n/, $new->safe_psql('postgres',
+	"SELECT pid FROM pg_stat_activity WHERE usename = 'failback_user' AND backend_type = 'client backend'");
+cmp_ok(scalar(@backends), '>', 0, 'a stalled source: it has connections of the tool');
+my $postmaster = (split /\n/, slurp_file($new->data_dir . '/postmaster.pid'))[0];
+# The postmaster too: no new connection is served, as on a machine that hangs.
+kill 'STOP', $postmaster, @backends;
+my $stopped_at = time;
+$status = finish_tool($job);
+my $took = time - $stopped_at;
+kill 'CONT', $postmaster, @backends;
+is($status, 1, 'a stalled source: exit status 1');
+like($job->{output}, qr/error: .*(timeout|silent|no answer|did not|within|nothing)/i, 'a stalled source: a clear message');
+diag("a source stalled with --timeout=2 was given up after $took s");
+cmp_ok($took, '<', 90, 'a stalled source: given up in time');
+is(state_of(), 'untouched', 'a stalled source: the target is untouched');
+ok(!-e $staging, 'a stalled source: nothing of ours is left');
+
+# --- A source that is restarted in the middle ---
+restore_target();
+$job = start_tool(failback_arguments(@slowly));
+wait_until_fetching($job);
+$new->stop('immediate');
+$new->start;
+is(finish_tool($job), 0, 'the source is killed and restarted in the middle: the run completes') or diag($job->{output});
+starts_as_standby_ok('after the source was restarted in the middle');
+
+done_testing();
