@@ -37,8 +37,8 @@ Options:
                                  source when invoked as pg_rewind)
       --debug                    write a lot of debug messages
       --create-slot              create the slot named with --slot
-      --max-rate=RATE            receive no more than this, in kilobytes a second,
-                                 or with suffix "k" or "M"
+      --max-rate=RATE            receive no more than this, in kilobytes a
+                                 second, or with suffix "k" or "M"
       --mode=MODE                find what differs from the target's WAL (wal),
                                  by comparing contents (compare), or by WAL
                                  where it can be trusted (auto, the default)
@@ -47,8 +47,8 @@ Options:
       --report=FILENAME          write a report in JSON ("-" for stdout)
       --restore-command=COMMAND  retrieve WAL files with this command instead
                                  of restore_command (implies -c)
-      --slot=SLOTNAME            physical replication slot on the source that keeps
-                                 WAL for the standby from now on
+      --slot=SLOTNAME            physical replication slot on the source that
+                                 keeps WAL for the standby from now on
       --sync-method=METHOD       set method for syncing files to disk: fsync or
                                  syncfs
       --tablespace-mapping=OLDDIR=NEWDIR
