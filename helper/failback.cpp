@@ -307,16 +307,31 @@ private:
         // A server may have been started on the target while we were copying, or be started right now: it finds
         // pg_control before the commit, and then we find it after the commit.
         refuse_running_server();
-        staging_is_ours_ = false; // whatever happens from here on, the next run looks at what there is
-        commit(target_, staged, context_.command_line, !options_.no_sync);
+        staging_is_ours_ = false;
         try {
-            refuse_running_server();
-        } catch (const Error &) {
-            target_.rename(moved_control_path, control_file_path);
-            staging_is_ours_ = true;
+            commit(target_, staged, context_.command_line, !options_.no_sync);
+            try {
+                refuse_running_server();
+            } catch (const Error &) {
+                target_.rename(moved_control_path, control_file_path);
+                throw;
+            }
+        } catch (...) {
+            committed_ = control_file_is_aside();
+            staging_is_ours_ = !committed_;
             throw;
         }
         committed_ = true;
+    }
+
+    // Asked after a failure; true also if that cannot be found out: then the next run is to look.
+    bool control_file_is_aside() const noexcept
+    {
+        try {
+            return !target_.exists(control_file_path);
+        } catch (const std::exception &) {
+            return true;
+        }
     }
 
     void complete(const StagedPlan &staged)
@@ -334,7 +349,14 @@ private:
         };
         apply(target_, staged, apply_options);
         progress_.start(Phase::finish);
-        finish(target_, staged, sync);
+        try {
+            finish(target_, staged, sync);
+        } catch (const Error &) {
+            committed_ = control_file_is_aside();
+            if (!committed_)
+                pg_log_warning("the target is complete, but \"%s\" could not be removed", staging_name);
+            throw;
+        }
         committed_ = false;
         progress_.finish();
     }

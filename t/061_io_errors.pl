@@ -53,7 +53,7 @@ for my $point (@points)
 	}
 	$ended{$state}++;
 	is($status, 1, "$what: exit status 1");
-	like($output, qr/error: .*$message{$error}/, "$what: the message says so");
+	like($output, qr/(error|detail): .*$message{$error}/, "$what: the message says so");
 	if ($state eq 'untouched')
 	{
 		unlike($output, qr/cannot be started/, "$what: target untouched, and not said to be unusable");
@@ -67,6 +67,7 @@ for my $point (@points)
 	}
 	else
 	{
+		unlike($output, qr/cannot be started/, "$what: finished, and not said to be unusable");
 		ok((run_tool(failback_arguments()))[0], "$what: finished already; the next run has nothing to do");
 	}
 	is_finished_ok($what);

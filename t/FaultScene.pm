@@ -206,7 +206,7 @@ sub comparable
 	my %kept;
 	for my $name (keys %$seen)
 	{
-		next if $name =~ m{^pg_wal/[0-9A-F]{24}$} || $name eq 'global/pg_control';
+		next if $name =~ m{^pg_wal/(archive_status/)?[0-9A-F]{24}(\.\w+)?$} || $name eq 'global/pg_control';
 		($kept{$name} = $seen->{$name}) =~ s/^(file \d+ \d+) \d+ /$1 /;
 	}
 	(my $label = slurp_file($old->data_dir . '/backup_label')) =~ s/^START TIME:.*\n//m;
