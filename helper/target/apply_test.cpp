@@ -331,6 +331,19 @@ TEST_F(ApplyTest, MissingOrDamagedStagingIsFound)
     EXPECT_THROW(read_staged_plan(*target), Error);
 }
 
+TEST_F(ApplyTest, CheckFindsDamageAndChangesNothing)
+{
+    prepare();
+    StagedPlan staged = read_staged_plan(*target);
+    check_staged(*target, staged);
+    std::string bad = files.read("pg_failback.staging/blocks.1");
+    bad[bad.size() / 2] ^= 1;
+    files.write("pg_failback.staging/blocks.1", bad);
+    Tree damaged = files.tree();
+    EXPECT_THROW(check_staged(*target, staged), Error);
+    EXPECT_EQ(files.tree(), damaged);
+}
+
 TEST_F(ApplyTest, ARecordOfAFileThatThePlanDoesNotHaveIsRefused)
 {
     populate();
