@@ -15,7 +15,9 @@ public:
     XLogRecPtr end() const { return end_; } // insert position, or as above
 
     XLogSegNo segment_of(XLogRecPtr lsn) const { return lsn / static_cast<uint64_t>(wal_segment_size); }
-    XLogSegNo last_segment() const { return end_ == 0 ? 0 : segment_of(end_ - 1); }
+    // The last one with a record in it. An idle server's insert position may stand just after the header of the next
+    // segment, which has not been made yet.
+    XLogSegNo last_segment() const { return end_ <= SizeOfXLogLongPHD ? 0 : segment_of(end_ - SizeOfXLogLongPHD - 1); }
     // The timeline in the name of the segment: the newest that had begun by its end.
     TimeLineID timeline_of_segment(XLogSegNo segment) const;
     // "pg_wal/000000010000000000000001"

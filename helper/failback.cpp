@@ -142,6 +142,7 @@ private:
         if (options_.mode != Mode::compare && !compare_) {
             progress_.start(Phase::scan);
             WalSupply wal(context_, inspection.segment_size);
+            wal.find_history(context_, inspection);
             ScanOutcome found = scan(context_, inspection, wal.segments(), source);
             found.difference.restored_wal = wal.restored();
             if (found.verdict == ScanOutcome::Verdict::no_rewind && !source_has_wal(source, found.target_end, found.reason))

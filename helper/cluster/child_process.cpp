@@ -3,6 +3,8 @@
 #include "common/error.h"
 
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -61,7 +63,13 @@ ChildProcess::ChildProcess(const std::vector<std::string> &command)
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, output.write_end.get(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, error.write_end.get(), STDERR_FILENO);
-    int failed = posix_spawn(&pid_, arguments[0], &actions, nullptr, arguments.data(), environ);
+    // A process group of its own, so that all that a shell command has started can be ended.
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    int failed = posix_spawn(&pid_, arguments[0], &actions, &attributes, arguments.data(), environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (failed != 0) {
         pid_ = 0;
@@ -84,18 +92,29 @@ ChildProcess::~ChildProcess()
         wait_for(pid_);
 }
 
-ChildOutput ChildProcess::finish()
+ChildOutput ChildProcess::finish(int time_limit_seconds, const std::function<void()> &check)
 {
+    constexpr int slice_ms = 200;
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(time_limit_seconds);
     ChildOutput result;
     // Both at once: a program that fills one pipe while we wait for the other would never end.
     pollfd streams[2] = {{output_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}};
     std::string *texts[2] = {&result.standard_output, &result.standard_error};
-    while (streams[0].fd >= 0 || streams[1].fd >= 0) {
-        if (poll(streams, 2, -1) < 0 && errno != EINTR)
-            throw Error(ErrorCode::io_error, format("could not wait for a program's output: error %d", errno));
-        for (int i = 0; i < 2; i++)
-            if (streams[i].fd >= 0 && streams[i].revents != 0 && !read_some(streams[i].fd, *texts[i]))
-                streams[i].fd = -1;
+    try {
+        while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+            if (check)
+                check();
+            if (time_limit_seconds > 0 && std::chrono::steady_clock::now() >= deadline)
+                throw Error(ErrorCode::wrong_state, format("a command did not end within %d seconds", time_limit_seconds));
+            if (poll(streams, 2, slice_ms) < 0 && errno != EINTR)
+                throw Error(ErrorCode::io_error, format("could not wait for a program's output: error %d", errno));
+            for (int i = 0; i < 2; i++)
+                if (streams[i].fd >= 0 && streams[i].revents != 0 && !read_some(streams[i].fd, *texts[i]))
+                    streams[i].fd = -1;
+        }
+    } catch (...) {
+        ::kill(-pid_, SIGKILL); // the destructor waits for it
+        throw;
     }
     result.exit_status = wait_for(std::exchange(pid_, 0));
     return result;

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <vector>
 
 namespace failback {
@@ -29,6 +31,7 @@ WalSupply::WalSupply(const Context &context, uint32_t segment_size)
             create_staging(context.target, {});
             options.directory = context.target.absolute(staging_directory("pg_wal/"));
         }
+        directory_ = options.directory;
         auto archive = std::make_unique<ArchiveProvider>(options);
         archive_ = archive.get();
         places.push_back(std::move(archive));
@@ -41,6 +44,26 @@ WalSupply::~WalSupply()
     std::error_code ignored; // a leftover in the temporary directory harms nobody
     if (!scratch_.empty())
         std::filesystem::remove_all(scratch_, ignored);
+}
+
+void WalSupply::find_history(const Context &context, Inspection &inspection)
+{
+    TimelineId timeline = inspection.target_control.timeline();
+    std::string path = history_file_path(timeline);
+    if (archive_ == nullptr || inspection.target_history_problem.empty() || context.target.exists(path))
+        return;
+    std::string name(last_part(path));
+    std::string kept = directory_ + "/" + name;
+    if (!archive_->restore_file(name, kept))
+        return;
+    std::ifstream file(kept, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    try {
+        inspection.target_history = parse_timeline_history(text, timeline, "archived " + name);
+        inspection.target_history_problem.clear();
+    } catch (const Error &error) {
+        inspection.target_history_problem = error.what();
+    }
 }
 
 std::set<std::string> WalSupply::restored() const

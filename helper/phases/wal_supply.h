@@ -21,6 +21,10 @@ public:
     WalSupply(const WalSupply &) = delete;
     WalSupply &operator=(const WalSupply &) = delete;
 
+    // Asks the archive, if there is one, for the target's history file, where the target itself has none: answered at once.
+    // Clears the problem that `inspection` notes.
+    void find_history(const Context &context, Inspection &inspection);
+
     SegmentProvider &segments() { return *segments_; }
     // Names of segments that the archive gave; they lie in restored_directory().
     std::set<std::string> restored() const;
@@ -30,7 +34,8 @@ private:
 
     std::unique_ptr<SegmentProvider> segments_;
     ArchiveProvider *archive_ = nullptr; // one of segments_
-    std::string scratch_;                // of a dry run
+    std::string directory_;              // where restored files are kept
+    std::string scratch_;                // the same, of a dry run
 };
 
 } // namespace failback

@@ -1,5 +1,6 @@
 #include "helper/wal/archive_provider.h"
 
+#include "helper/cancel.h"
 #include "helper/cluster/child_process.h"
 #include "helper/pg_frontend.h"
 
@@ -18,8 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr auto first_pause = std::chrono::milliseconds(100);
 constexpr auto longest_pause = std::chrono::seconds(5);
 
-// Does the file look like a complete segment? The records in it are checked by the reader.
-bool complete_segment(const std::string &path, uint32_t segment_size, std::string &why)
+// Does the file look like the segment that begins at the given place, complete? The records in it are checked by the reader.
+bool complete_segment(const std::string &path, Lsn begin, uint32_t segment_size, std::string &why)
 {
     struct stat status;
     if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
@@ -31,10 +32,15 @@ bool complete_segment(const std::string &path, uint32_t segment_size, std::strin
         return false;
     }
     std::ifstream file(path, std::ios::binary);
-    uint16_t magic = 0;
-    file.read(reinterpret_cast<char *>(&magic), sizeof magic);
-    if (!file || magic != XLOG_PAGE_MAGIC) {
-        why = format("it begins with magic number %04X, WAL of this version with %04X", magic, XLOG_PAGE_MAGIC);
+    XLogPageHeaderData header = {};
+    file.read(reinterpret_cast<char *>(&header), sizeof header);
+    if (!file || header.xlp_magic != XLOG_PAGE_MAGIC) {
+        why = format("it begins with magic number %04X, WAL of this version with %04X", header.xlp_magic, XLOG_PAGE_MAGIC);
+        return false;
+    }
+    if (header.xlp_pageaddr != begin.value) {
+        why = format("it begins with the page of %s, this segment with that of %s", Lsn{header.xlp_pageaddr}.text().c_str(),
+                     begin.text().c_str());
         return false;
     }
     return true;
@@ -78,7 +84,7 @@ int ArchiveProvider::run_command(const std::string &name, const std::string &des
 {
     std::string command = expand_restore_command(options_.command, name, destination);
     pg_log_debug("executing \"%s\"", command.c_str());
-    ChildOutput output = ChildProcess({"/bin/sh", "-c", command}).finish();
+    ChildOutput output = ChildProcess({"/bin/sh", "-c", command}).finish(options_.time_limit_seconds, check_cancelled);
     if (output.exit_status > 125)
         throw Error(ErrorCode::wrong_state,
                     format("restore_command for \"%s\" ended with status %d", name.c_str(), output.exit_status),
@@ -97,7 +103,7 @@ bool ArchiveProvider::restore_file(const std::string &name, const std::string &d
     return true;
 }
 
-bool ArchiveProvider::restore_segment(const std::string &name)
+bool ArchiveProvider::restore_segment(const std::string &name, Lsn begin)
 {
     std::string temporary = options_.directory + "/" + name + ".restoring";
     auto deadline = Clock::now() + std::chrono::seconds(options_.time_limit_seconds);
@@ -109,7 +115,7 @@ bool ArchiveProvider::restore_segment(const std::string &name)
         if (run_command(name, temporary) != 0) {
             if (++failures == 2)
                 return false;
-        } else if (complete_segment(temporary, options_.segment_size, why)) {
+        } else if (complete_segment(temporary, begin, options_.segment_size, why)) {
             break;
         } else if (Clock::now() + pause > deadline) {
             throw Error(ErrorCode::data_corrupted, format("WAL segment \"%s\" from the archive is not complete", name.c_str()),
@@ -130,7 +136,7 @@ std::unique_ptr<WalSegment> ArchiveProvider::open(TimelineId timeline, uint64_t 
     if (missing_.contains(name))
         return nullptr;
     if (!restored_.contains(name)) {
-        if (!restore_segment(name)) {
+        if (!restore_segment(name, Lsn{segno * options_.segment_size})) {
             missing_.insert(name);
             return nullptr;
         }

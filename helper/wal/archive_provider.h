@@ -12,7 +12,7 @@ struct ArchiveOptions {
     std::string command;     // restore_command: %f file name, %p where to put it, %r oldest needed (we say %f), %% a percent sign
     std::string directory;   // where restored segments are kept, absolute; exists
     uint32_t segment_size = 0;   // bytes
-    int time_limit_seconds = 60; // for one segment that comes incomplete, all attempts together
+    int time_limit_seconds = 60; // for the command, and for one segment that comes incomplete
 };
 
 // A restored segment gets its name by rename, when it is complete: what half a copy leaves is never seen as a segment.
@@ -21,7 +21,7 @@ public:
     explicit ArchiveProvider(ArchiveOptions options);
 
     // Runs the command. It failing means that the archive has no such segment, once a second attempt has failed too. A file
-    // of another size than a segment's, or that does not begin as a WAL segment, may be one that is being copied: it is asked
+    // of another size than a segment's, or that does not begin as this WAL segment, may be one that is being copied: it is asked
     // for again until the time limit, and then Error(data_corrupted) names it. A command killed by a signal, or not found
     // (126, 127), is Error(wrong_state), as for the server.
     std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) override;
@@ -34,7 +34,7 @@ public:
 
 private:
     int run_command(const std::string &name, const std::string &destination);
-    bool restore_segment(const std::string &name);
+    bool restore_segment(const std::string &name, Lsn begin);
 
     ArchiveOptions options_;
     std::unique_ptr<SegmentProvider> kept_;

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
 namespace failback {
@@ -27,10 +28,13 @@ protected:
         return ArchiveProvider(options);
     }
 
-    std::string write_segment(const std::string &name, size_t size, uint16_t magic = XLOG_PAGE_MAGIC)
+    std::string write_segment(const std::string &name, size_t size, uint16_t magic = XLOG_PAGE_MAGIC, uint64_t segno = 3)
     {
+        XLogPageHeaderData header{};
+        header.xlp_magic = magic;
+        header.xlp_pageaddr = segno * segment_size;
         std::string content(size, '\0');
-        std::memcpy(content.data(), &magic, sizeof magic);
+        std::memcpy(content.data(), &header, std::min(size, sizeof header));
         std::string path = directory_.path() + "/" + name;
         std::ofstream(path, std::ios::binary) << content;
         return path;
@@ -89,6 +93,26 @@ TEST_F(ArchiveProviderTest, OtherContentIsRefused)
     std::string kept = write_segment("archived", segment_size, 0x1234);
     ArchiveProvider archive = provider("cp " + kept + " %p");
     EXPECT_THROW(archive.open(TimelineId{1}, 3), Error);
+}
+
+TEST_F(ArchiveProviderTest, AnotherSegmentUnderItsNameIsRefused)
+{
+    std::string kept = write_segment("archived", segment_size, XLOG_PAGE_MAGIC, 4);
+    ArchiveProvider archive = provider("cp " + kept + " %p");
+    EXPECT_THROW(archive.open(TimelineId{1}, 3), Error);
+}
+
+TEST_F(ArchiveProviderTest, HangingCommandIsEnded)
+{
+    ArchiveProvider archive = provider("sleep 600");
+    EXPECT_THROW(archive.open(TimelineId{1}, 3), Error);
+}
+
+TEST_F(ArchiveProviderTest, HistoryFilesAreAskedForOnce)
+{
+    ArchiveProvider archive = provider("echo x >> " + directory_.path() + "/calls; exit 1");
+    EXPECT_FALSE(archive.restore_file("00000002.history", directory_.path() + "/out"));
+    EXPECT_EQ(std::filesystem::file_size(directory_.path() + "/calls"), 2u);
 }
 
 TEST_F(ArchiveProviderTest, CommandNotFoundIsAnError)
