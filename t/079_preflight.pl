@@ -28,7 +28,7 @@ upsert($new, 20);
 $old->stop('fast');
 
 # Settings with which the old primary would refuse to be a standby of the new one.
-$new->append_conf('postgresql.conf', "max_connections = 90\nmax_locks_per_transaction = 128");
+$new->append_conf('postgresql.conf', "max_connections = 90\nmax_locks_per_transaction = 256");
 $new->restart;
 
 my $dir = $old->data_dir;
@@ -49,7 +49,7 @@ is(join(' ', changed_files($before, fingerprint($dir))), '', '-n: nothing change
 like($output, qr/would fetch [\d.]+ [kMG]?B/, '-n: bytes');
 like($output, qr/\d+ files? written whole, \d+ blocks? of \d+ files? replaced, \d+ files? removed, \d+ files? kept/, '-n: files');
 like($output, qr/warning: .*max_connections.*\b60\b.*\b90\b/, '-n: max_connections is too low');
-like($output, qr/warning: .*max_locks_per_transaction.*\b64\b.*\b128\b/, '-n: max_locks_per_transaction too');
+like($output, qr/warning: .*max_locks_per_transaction.*\b(64|128)\b.*\b256\b/, '-n: max_locks_per_transaction too');
 unlike($output, qr/max_worker_processes|max_prepared_transactions|max_wal_senders/, '-n: the others are not');
 like($output, qr/tablespace "pg_tblspc\/\d+" stays at "\Q$place\E\/old" \(on the source it is at "\Q$place\E\/new"\)/,
 	"-n: a tablespace's place differs");
@@ -78,7 +78,7 @@ SKIP:
 }
 
 $old->adjust_conf('postgresql.conf', 'max_connections', '90');
-$old->append_conf('postgresql.conf', 'max_locks_per_transaction = 128');
+$old->append_conf('postgresql.conf', 'max_locks_per_transaction = 256');
 $output = failback_ok($old, $new);
 my ($did) = $output =~ /(\d+ blocks? of \d+ files? replaced)/;
 is($did, $would, 'it did what -n had said');
