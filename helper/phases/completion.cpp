@@ -1,0 +1,115 @@
+#include "helper/phases/completion.h"
+
+#include "helper/cancel.h"
+#include "helper/phases/inspect.h"
+#include "helper/target/apply.h"
+#include "helper/target/staging.h"
+
+namespace failback {
+
+EarlierRun Completion::complete_earlier_run()
+{
+    StagingState state = examine_staging(context_.target);
+    if (state == StagingState::none || (state == StagingState::abandoned && context_.options.dry_run))
+        return EarlierRun::none;
+    check_not_running(context_);
+    EarlierRun cleared = state == StagingState::unclear ? EarlierRun::unclear : EarlierRun::none;
+    if (state == StagingState::unclear && context_.options.dry_run)
+        return cleared;
+    if (state != StagingState::committed) {
+        pg_log_info("removing what an interrupted run has left in \"%s\"", staging_name);
+        remove_staging(context_.target);
+        return cleared;
+    }
+    if (context_.options.dry_run)
+        throw Error(ErrorCode::wrong_state, "an interrupted run has to be completed first", "",
+                    "Run the command without --dry-run.");
+    pg_log_info("completing the run that was interrupted after its commit");
+    committed_ = true;
+    StagedPlan staged = read_staged_plan(context_.target);
+    check_staged(context_.target, staged);
+    complete(staged);
+    return EarlierRun::completed;
+}
+
+void Completion::commit_now(const StagedPlan &staged)
+{
+    // A server may have been started on the target while we were copying, or be started right now: it finds
+    // pg_control before the commit, and then we find it after the commit.
+    check_not_running(context_);
+    staging_is_ours_ = false;
+    try {
+        commit(context_.target, staged, context_.command_line, !context_.options.no_sync);
+        try {
+            check_not_running(context_);
+        } catch (const Error &) {
+            context_.target.rename(moved_control_path, control_file_path);
+            throw;
+        }
+    } catch (...) {
+        committed_ = control_file_is_aside();
+        staging_is_ours_ = !committed_;
+        throw;
+    }
+    committed_ = true;
+}
+
+void Completion::complete(const StagedPlan &staged)
+{
+    const Options &options = context_.options;
+    SyncKind sync = options.sync_method == SyncMethod::syncfs ? SyncKind::syncfs : SyncKind::fsync;
+    if (options.no_sync)
+        sync = SyncKind::none;
+    context_.progress.start(Phase::apply);
+    ApplyOptions apply_options;
+    apply_options.sync = sync;
+    apply_options.threads = context_.options.jobs;
+    apply_options.progress = [this](int64_t bytes) {
+        check_cancelled();
+        context_.progress.add(bytes);
+    };
+    apply(context_.target, staged, apply_options);
+    context_.progress.start(Phase::finish);
+    try {
+        finish(context_.target, staged, sync);
+    } catch (const Error &) {
+        committed_ = control_file_is_aside();
+        if (!committed_)
+            pg_log_warning("the target is complete, but \"%s\" could not be removed", staging_name);
+        throw;
+    }
+    committed_ = false;
+    context_.progress.finish();
+}
+
+void Completion::after_failure(const Error &error) noexcept
+{
+    if (staging_is_ours_)
+        clear_staging();
+    if (committed_)
+        pg_log_warning("the target cannot be started until this command is run again and completes");
+    else if (error.code() == ErrorCode::cancelled)
+        pg_log_warning("the target is unchanged");
+}
+
+// After a failure before the commit: nothing of ours stays. What cannot be removed now the next run removes.
+void Completion::clear_staging() noexcept
+{
+    try {
+        remove_staging(context_.target);
+    } catch (const std::exception &error) {
+        pg_log_warning("could not remove \"%s\": %s", staging_name, error.what());
+    }
+}
+
+// Asked after a failure; true also if that cannot be found out: then the next run is to look.
+bool Completion::control_file_is_aside() const noexcept
+{
+    try {
+        return !context_.target.exists(control_file_path);
+    } catch (const std::exception &) {
+        return true;
+    }
+}
+
+} // namespace failback

@@ -1,0 +1,44 @@
+// The commit and what comes after it; and what an earlier run has left of either.
+#pragma once
+
+#include "helper/phases/context.h"
+#include "helper/target/staged_plan.h"
+
+namespace failback {
+
+enum class EarlierRun {
+    none,      // nothing was left, or it has been cleared away: the target is as its server left it
+    completed, // it had committed, and has been completed now: nothing more is to be done
+    unclear,   // cleared away, but a server has run on the target since, perhaps on half of the work
+};
+
+class Completion {
+public:
+    explicit Completion(const Context &context) : context_(context) {}
+
+    // To be called before anything else looks at the target. Throws Error(wrong_state) if a server uses it, or in a dry
+    // run that would have to complete something.
+    EarlierRun complete_earlier_run();
+
+    // From now on a failure removes the staging directories: they are this run's.
+    void begin_staging() { staging_is_ours_ = !context_.options.dry_run; }
+
+    // The point of no return. Throws Error; whether it was passed is known to after_failure().
+    void commit_now(const StagedPlan &staged);
+
+    // Apply and finish.
+    void complete(const StagedPlan &staged);
+
+    // Clears away what is only this run's, and says which state the target is in.
+    void after_failure(const Error &error) noexcept;
+
+private:
+    void clear_staging() noexcept;
+    bool control_file_is_aside() const noexcept;
+
+    const Context &context_;
+    bool committed_ = false;
+    bool staging_is_ours_ = false; // made by this run, before its commit
+};
+
+} // namespace failback

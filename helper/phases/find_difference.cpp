@@ -1,0 +1,87 @@
+#include "helper/phases/find_difference.h"
+
+#include "helper/phases/compare.h"
+#include "helper/phases/make_plan.h"
+#include "helper/phases/scan.h"
+#include "helper/phases/wal_supply.h"
+
+namespace failback {
+
+std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source &source)
+{
+    if (context_.options.mode != Mode::compare && !compare_) {
+        context_.progress.start(Phase::scan);
+        WalSupply wal(context_, inspection.segment_size);
+        wal.find_history(context_, inspection);
+        ScanOutcome found = scan(context_, inspection, wal.segments(), source);
+        found.difference.restored_wal = wal.restored();
+        if (found.verdict == ScanOutcome::Verdict::no_rewind && !source_has_wal(source, found.target_end, found.reason))
+            found.verdict = ScanOutcome::Verdict::unusable;
+        if (found.verdict == ScanOutcome::Verdict::no_rewind)
+            return std::nullopt;
+        if (found.difference.divergence.valid())
+            announce_divergence(found.difference);
+        if (found.verdict == ScanOutcome::Verdict::rewind) {
+            announce_checkpoint(found.difference);
+            if (source_has_wal(source, wal_needed_from_source(inspection, found.difference), found.reason))
+                return std::move(found.difference);
+        }
+        compare_because(found.reason);
+    }
+    compare_ = true;
+    context_.summary.compared = true;
+    Difference difference;
+    difference.start = begin_comparison(inspection, source);
+    return difference;
+}
+
+void DifferenceFinder::compare_because(const std::string &reason)
+{
+    if (context_.options.mode == Mode::wal)
+        throw Error(ErrorCode::wrong_state, "the target cannot be brought level by WAL alone: " + reason, "",
+                    "Without --mode=wal, the contents of both servers are compared instead.");
+    context_.progress.break_line();
+    pg_log_info("comparing contents, because %s", reason.c_str());
+    compare_ = true;
+}
+
+// Held from here on, until the source object goes. False, with the reason, if it is gone already.
+bool DifferenceFinder::source_has_wal(Source &source, Lsn from, std::string &reason) const
+{
+    try {
+        source.hold_wal(from);
+        return true;
+    } catch (const Error &error) {
+        if (error.code() != ErrorCode::wrong_state && error.code() != ErrorCode::undefined_file)
+            throw;
+        reason = error.what();
+        return false;
+    }
+}
+
+// Where the target's own WAL, which it shares with the source, ends to be of use.
+Lsn DifferenceFinder::wal_needed_from_source(const Inspection &inspection, const Difference &difference) const
+{
+    Manifests wal_only;
+    wal_only.target = list_wal(context_.target);
+    return first_wal_from_source(wal_plan_input(inspection, difference, wal_only, inspection.source_state.current));
+}
+
+void DifferenceFinder::announce_divergence(const Difference &found) const
+{
+    context_.summary.divergence = found.divergence;
+    context_.summary.divergence_timeline = found.divergence_timeline;
+    context_.progress.break_line();
+    pg_log_info("servers diverged at WAL location %s on timeline %u", found.divergence.text().c_str(),
+                found.divergence_timeline.value);
+}
+
+void DifferenceFinder::announce_checkpoint(const Difference &found) const
+{
+    context_.summary.checkpoint = found.common.redo;
+    context_.summary.checkpoint_timeline = found.common.timeline;
+    pg_log_info("rewinding from last common checkpoint at %s on timeline %u", found.common.record.text().c_str(),
+                found.common.timeline.value);
+}
+
+} // namespace failback

@@ -1,0 +1,34 @@
+// Chooses between the twins "scan" and "compare", and says which and why.
+#pragma once
+
+#include "helper/phases/difference.h"
+#include "helper/phases/inspect.h"
+
+#include <optional>
+#include <string>
+
+namespace failback {
+
+class DifferenceFinder {
+public:
+    explicit DifferenceFinder(const Context &context) : context_(context) {}
+
+    // By the target's WAL where it can be trusted, else (or when told) by content: then the blocks are still to be
+    // compared. Nothing if no rewind is required. WAL that the source has to supply is held there from now on.
+    std::optional<Difference> find(Inspection &inspection, Source &source);
+
+    // From now on contents are compared. Throws Error(wrong_state) with --mode=wal.
+    void compare_because(const std::string &reason);
+    bool compares() const { return compare_; }
+
+private:
+    bool source_has_wal(Source &source, Lsn from, std::string &reason) const;
+    Lsn wal_needed_from_source(const Inspection &inspection, const Difference &difference) const;
+    void announce_divergence(const Difference &found) const;
+    void announce_checkpoint(const Difference &found) const;
+
+    const Context &context_;
+    bool compare_ = false;
+};
+
+} // namespace failback
