@@ -17,6 +17,9 @@ EarlierRun Completion::complete_earlier_run()
     if (state == StagingState::unclear && context_.options.dry_run)
         return cleared;
     if (state != StagingState::committed) {
+        // If that run was done, its last rename must be on disk before what it would be repeated from goes.
+        if (!context_.options.no_sync)
+            context_.target.sync_parent(control_file_path);
         pg_log_info("removing what an interrupted run has left in \"%s\"", staging_name);
         remove_staging(context_.target);
         return cleared;

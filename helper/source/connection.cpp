@@ -112,7 +112,8 @@ void Connection::wait(short events)
         if (ready < 0)
             throw io_error("wait on", "connection to the source", errno);
         if (patience_seconds_ > 0 && waited_ms >= int64_t{patience_seconds_} * 1000)
-            throw Error(ErrorCode::connection_failure,
+            // Not a broken connection: another one to a source that stalls would only make the wait longer.
+            throw Error(ErrorCode::limit_exceeded,
                         format("the source sent nothing for %d seconds", patience_seconds_), "",
                         "The time limit can be changed with --timeout.");
     }
