@@ -30,6 +30,10 @@ for ($old, $new)
 	$_->reload;
 	$_->poll_query_until('postgres', "SELECT current_setting('wal_keep_size') = '1GB'");
 }
+# A good deal of WAL in the segment of the divergence: with the segment before it gone, this is what shows that the
+# two share their history.
+upsert($old, 20);
+wait_streaming($new, $old);
 promote($new);
 upsert($new, 10);
 $_->append_conf('log/own.log', 'log of ' . $_->name) for ($old, $new);
