@@ -45,7 +45,7 @@ struct Options {
     std::vector<std::pair<std::string, std::string>> tablespace_mapping;
     int jobs = 2;                     // -j: connections that fetch, 1 to 64
     ConfigFiles config_files = ConfigFiles::target; // default source when invoked as pg_rewind
-    CompressionId compression = CompressionId::none;
+    CompressionId compression = CompressionId::lz4;
     int compression_level = 0;        // within the algorithm's range; its default if not given; 0 for none
     std::string report;               // --report: file for the JSON report, "-" for stdout, empty for none
     int timeout_seconds = 60;         // a source silent for so long is given up; 0: wait for ever

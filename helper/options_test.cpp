@@ -51,7 +51,7 @@ TEST(Options, Defaults)
     EXPECT_EQ(options.sync_method, SyncMethod::fsync);
     EXPECT_EQ(options.jobs, 2);
     EXPECT_EQ(options.config_files, ConfigFiles::target);
-    EXPECT_EQ(options.compression, CompressionId::none);
+    EXPECT_EQ(options.compression, CompressionId::lz4);
     EXPECT_EQ(options.timeout_seconds, 60);
 }
 

@@ -28,7 +28,7 @@ Options:
   -j, --jobs=NUM                 fetch over this many connections (default 2)
   -v, --verbose                  same as --debug
       --compress=METHOD[:LEVEL]  compress what is fetched: none, lz4 or zstd
-                                 (default none)
+                                 (default lz4)
       --config-file=FILENAME     use specified main server configuration
                                  file when asking for the target's settings
       --config-files=WHOSE       configuration files in force afterwards:

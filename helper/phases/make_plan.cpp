@@ -39,6 +39,7 @@ Plan make_plan(const Context &context, const Inspection &inspection, const Diffe
     input.blocks = &difference.blocks;
     input.block_size = inspection.target_control.data.blcksz;
     input.relation_segment_blocks = inspection.target_control.data.relseg_size;
+    input.compressed = context.options.compression != CompressionId::none;
     input.foreign = context.options.config_files == ConfigFiles::source ? ForeignFiles::as_source : ForeignFiles::keep_targets;
     bool elsewhere = manifests.target_configured_elsewhere;
     input.config = [&context, elsewhere](std::string_view path, bool on_target, bool on_source, bool identical) {

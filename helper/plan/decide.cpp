@@ -267,11 +267,18 @@ private:
             fetched += extent.length;
         // The directory of a new tablespace is made by apply: no staging directory is there to rename from.
         bool can_rename = !new_tablespaces_.contains(tablespace_of(action.path));
-        if (can_rename && action.size >= whole_file_minimum && fetched * 2 >= action.size)
+        if (can_rename && action.size >= whole_file_minimum && cheaper_whole(fetched, action.size))
             action.staging = StagingKind::whole_file;
         plan_.bytes_to_fetch += fetched;
         if (classify_path(action.path) == PathClass::relation_main)
             plan_.blocks_to_fetch += fetched / input_.block_size;
+    }
+
+    // A whole file is written once, all of it; through the redo file what changes is written twice. Compressed, the first
+    // of the two counts for little: a fifth or less of it with lz4 on the pages measured.
+    bool cheaper_whole(int64_t fetched, int64_t size) const
+    {
+        return input_.compressed ? fetched >= size - size / 5 : fetched >= size - size / 2;
     }
 
     const DecideInput &input_;
