@@ -13,6 +13,9 @@ extern "C" {
 
 namespace failback::compat {
 
+// The server's version as its setting server_version_num has it.
+inline constexpr int32 server_version = PG_VERSION_NUM;
+
 // A physical replication slot, acquired by this session. Ereports.
 inline void create_slot(const char *name, ReplicationSlotPersistency persistency)
 {

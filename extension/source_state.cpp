@@ -1,6 +1,7 @@
 // pg_failback_source_state(): one row with everything the helper must know of the source.
 
 #include "common/version.h"
+#include "extension/pg_compat.h"
 #include "extension/row_stream.h"
 #include "extension/running_wal.h"
 #include "extension/source_files.h"
@@ -39,7 +40,7 @@ Datum source_state(FunctionCallInfo fcinfo)
             values[column++] = text ? text_datum(*text) : 0;
         };
         add(text_datum(library_version));
-        add(Int32GetDatum(PG_VERSION_NUM));
+        add(Int32GetDatum(compat::server_version));
         add(Int64GetDatum(static_cast<int64_t>(data.system_identifier)));
         add(Int32GetDatum(static_cast<int32_t>(data.pg_control_version)));
         add(Int32GetDatum(static_cast<int32_t>(data.catalog_version_no)));
