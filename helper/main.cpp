@@ -2,6 +2,7 @@
 #include "common/error.h"
 #include "common/memory_reuse.h"
 #include "helper/cancel.h"
+#include "helper/diff.h"
 #include "helper/failback.h"
 #include "helper/pg_frontend.h"
 
@@ -43,10 +44,10 @@ void log_error(const Error &error)
 
 int run(int argc, char *argv[])
 {
-    Command command = parse_command_line(argc, argv);
+    CommandLine command = parse_command_line(argc, argv);
     switch (command.action) {
     case CommandAction::show_help:
-        std::fputs(help_text(command.options.program).c_str(), stdout);
+        std::fputs(help_text(command.options.program, command.options.command).c_str(), stdout);
         return 0;
     case CommandAction::show_version:
         std::fputs(version_text(command.options.program).c_str(), stdout);
@@ -63,7 +64,14 @@ int run(int argc, char *argv[])
     ::umask(group ? 0027 : 0077);
     install_cancel_handlers();
     keep_freed_memory();
-    run_failback(command.options, argv[0], quoted_command_line(argc, argv));
+    switch (command.options.command) {
+    case Command::failback:
+        run_failback(command.options, argv[0], quoted_command_line(argc, argv));
+        break;
+    case Command::diff:
+        run_diff(command.options, argv[0]);
+        break;
+    }
     return 0;
 }
 

@@ -22,7 +22,14 @@ enum class Mode {
     compare,   // by checksums of both sides
 };
 
+// What is to be done. All but the first are named by the first argument that is no option.
+enum class Command {
+    failback,
+    diff, // compare and report, change nothing
+};
+
 struct Options {
+    Command command = Command::failback;
     std::string program;            // basename of argv[0], for messages
     std::string target_pgdata;      // -D; never empty, no trailing '/' (as given otherwise)
     std::string source_pgdata;      // exactly one of these two is not empty
@@ -53,17 +60,17 @@ struct Options {
 
 enum class CommandAction { run, show_help, show_version };
 
-struct Command {
+struct CommandLine {
     CommandAction action = CommandAction::run;
-    Options options; // complete only for run; `program` is always set
+    Options options; // complete only for run; `program` is always set, and `command` where it comes first
 };
 
 // Takes argv apart. Throws Error(invalid_parameter) with the message to log and, where PostgreSQL's programs
 // print it, the hint 'Try "pg_failback --help" for more information.'; the caller exits with 1. Not thread-safe (getopt).
-Command parse_command_line(int argc, char *const argv[]);
+CommandLine parse_command_line(int argc, char *const argv[]);
 
 // Text for stdout, ending with a newline.
-std::string help_text(const std::string &program);
+std::string help_text(const std::string &program, Command command = Command::failback);
 std::string version_text(const std::string &program);
 
 // Throws Error(access_denied) when running as root: files made then could not be read by the server.

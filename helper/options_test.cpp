@@ -10,7 +10,7 @@
 namespace failback {
 namespace {
 
-Command parse(std::vector<std::string> arguments, const char *program = "/usr/bin/pg_failback")
+CommandLine parse(std::vector<std::string> arguments, const char *program = "/usr/bin/pg_failback")
 {
     arguments.insert(arguments.begin(), program);
     std::vector<char *> argv;
@@ -23,7 +23,7 @@ Command parse(std::vector<std::string> arguments, const char *program = "/usr/bi
 Options run(std::vector<std::string> more)
 {
     more.insert(more.end(), {"-D", "/data", "--source-server", "host=new"});
-    Command command = parse(std::move(more));
+    CommandLine command = parse(std::move(more));
     EXPECT_EQ(command.action, CommandAction::run);
     return command.options;
 }
@@ -156,6 +156,41 @@ TEST(Options, PgRewindsComplaints)
         EXPECT_STREQ(error.what(), message);
         EXPECT_EQ(error.hint(), "Try \"pg_failback --help\" for more information.") << message;
     }
+}
+
+TEST(Options, DiffIsACommand)
+{
+    for (const std::vector<std::string> &arguments :
+         {std::vector<std::string>{"diff", "-D", "/d", "--source-server=x", "-j3"}, {"-j3", "-D", "/d", "--source-server=x", "diff"},
+          {"-j", "3", "diff", "--source-server=x", "-D/d"}}) {
+        CommandLine line = parse(arguments);
+        EXPECT_EQ(line.action, CommandAction::run);
+        EXPECT_EQ(line.options.command, Command::diff);
+        EXPECT_EQ(line.options.jobs, 3);
+    }
+    EXPECT_EQ(run({}).command, Command::failback);
+    EXPECT_EQ(parse({"diff", "--help"}).options.command, Command::diff);
+    EXPECT_EQ(parse({"diff", "--help"}).action, CommandAction::show_help);
+    EXPECT_NE(help_text("pg_failback").find("pg_failback diff"), std::string::npos);
+    EXPECT_EQ(help_text("pg_rewind").find(" diff "), std::string::npos);
+    std::string help = help_text("pg_failback", Command::diff);
+    EXPECT_NE(help.find("--report"), std::string::npos);
+    for (size_t start = 0; start < help.size(); start = help.find('\n', start) + 1)
+        EXPECT_LE(help.find('\n', start) - start, 80u) << help.substr(start, 80);
+}
+
+TEST(Options, WhatACommandDoesNotTakeIsRefusedByName)
+{
+    for (const char *other : {"--dry-run", "--write-recovery-conf", "--restore-target-wal", "--restore-command=x", "--no-sync", "--mode=wal",
+                              "--slot=s", "--create-slot", "--compress=lz4", "--config-files=source", "--sync-method=fsync",
+                              "--tablespace-mapping=/a=/b", "--no-ensure-shutdown", "--max-rate=1M"}) {
+        std::string name = std::string(other).substr(0, std::string(other).find('='));
+        EXPECT_EQ(error_of({"diff", "-D", "/d", "--source-server=x", other}).what(), "option " + name + " cannot be used with command \"diff\"");
+    }
+    EXPECT_STREQ(error_of({"diff", "-D", "/d", "--source-server=x", "-n"}).what(), "option --dry-run cannot be used with command \"diff\"");
+    EXPECT_STREQ(error_of({"diff", "-D", "/d"}).what(), "no source specified (--source-pgdata or --source-server)");
+    EXPECT_STREQ(error_of({"diff", "diff", "-D", "/d", "--source-server=x"}).what(), "too many command-line arguments (first is \"diff\")");
+    EXPECT_THROW(parse({"diff", "-D", "/d", "--source-server=x"}, "pg_rewind"), Error);
 }
 
 TEST(Options, Values)

@@ -6,10 +6,46 @@
 
 namespace failback {
 
-std::string help_text(const std::string &program)
+namespace {
+
+std::string diff_help(const std::string &program)
 {
+    return format("%s diff tells in which files and blocks two data directories differ.\n\n", program.c_str())
+           + format("Usage:\n  %s diff [OPTION]...\n", program.c_str()) + R"(
+Nothing is changed on either side. The target is stopped, in whatever state; the
+source is what a failback would take. Read is what it has on disk: a CHECKPOINT
+there before makes the picture exact.
+
+Options:
+  -D, --target-pgdata=DIRECTORY  data directory to compare
+      --source-pgdata=DIRECTORY  source data directory to compare with
+      --source-server=CONNSTR    source server to compare with
+  -P, --progress                 write progress messages
+  -j, --jobs=NUM                 compare over this many connections (default 2)
+  -v, --verbose, --debug         write a lot of debug messages
+      --config-file=FILENAME     use specified main server configuration
+                                 file when asking for the target's settings
+      --report=FILENAME          write a report in JSON ("-" for stdout, which
+                                 then has nothing else)
+      --timeout=SECONDS          give up when the source is silent for so long
+                                 (0 never, default 60)
+  -?, --help                     show this help, then exit
+
+Exit status: 0 if both could be compared, whether or not they differ (the last
+line, and "differs" in the report, tell); 1 if not.
+)";
+}
+
+} // namespace
+
+std::string help_text(const std::string &program, Command command)
+{
+    if (command == Command::diff)
+        return diff_help(program);
     return format("%s brings an old primary back as a standby of the new one.\n\n", program.c_str())
-           + format("Usage:\n  %s [OPTION]...\n", program.c_str()) + R"(
+           + format("Usage:\n  %s [OPTION]...\n", program.c_str())
+           + (program == "pg_rewind" ? "" : format("  %s diff [OPTION]...    compare only (see diff --help)\n", program.c_str()))
+           + R"(
 The old primary (target) is stopped, the new one (source) is running and has the
 extension pg_failback in the database that is connected to.
 

@@ -53,6 +53,7 @@ public:
         for (const Pair &pair : pairs_)
             total += pair.length;
         context_.progress.set_total(total);
+        context_.summary.bytes_compared += total;
     }
 
     BlockMap run(Source &source)
@@ -67,6 +68,8 @@ public:
                 do
                     compare(*reader, batch);
                 while (next(batch));
+                std::lock_guard lock(mutex_);
+                context_.summary.bytes_received += reader->bytes_received();
             } catch (...) {
                 std::lock_guard lock(mutex_);
                 position_ = pairs_.size();

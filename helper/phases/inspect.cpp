@@ -53,16 +53,21 @@ ControlFile inspect_target(const Context &context)
     return parse_control_file(*bytes, target.absolute(control_file_path));
 }
 
-Inspection inspect(const Context &context, ControlFile target_control, Source &source)
+Inspection inspect_formats(ControlFile target_control, Source &source)
 {
     Inspection inspection;
     inspection.target_control = std::move(target_control);
     inspection.source_state = source.state();
     inspection.source_control = parse_control_file(inspection.source_state.control_file, "pg_control of the source");
     check_compatible(inspection.target_control, inspection.source_control);
-    check_source(inspection.source_state);
     inspection.segment_size = inspection.target_control.data.xlog_seg_size;
+    return inspection;
+}
 
+Inspection inspect(const Context &context, ControlFile target_control, Source &source)
+{
+    Inspection inspection = inspect_formats(std::move(target_control), source);
+    check_source(inspection.source_state);
     try {
         inspection.target_history = read_target_history(context.target, inspection.target_control.timeline());
     } catch (const Error &error) {

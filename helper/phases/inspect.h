@@ -24,6 +24,9 @@ void check_not_running(const Context &context);
 // The target's own control file; checks that no server uses the directory. Throws Error(wrong_state).
 ControlFile inspect_target(const Context &context);
 
+// Without the timelines: enough to compare contents. Throws Error(wrong_state) for different systems or formats.
+Inspection inspect_formats(ControlFile target_control, Source &source);
+
 // Throws Error(wrong_state) for pairs of servers that no failback is possible between.
 Inspection inspect(const Context &context, ControlFile target_control, Source &source);
 

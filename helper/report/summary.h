@@ -28,6 +28,7 @@ struct Summary {
     std::array<double, phase_count> phase_seconds{};
     double total_seconds = 0;
 
+    int64_t bytes_compared = 0; // of each side, by checksums
     int64_t bytes_fetched = 0;  // content that came from the source, bytes
     int64_t bytes_received = 0; // what this took on the connections, after compression
     int64_t bytes_staged = 0;   // written to staging

@@ -57,6 +57,11 @@ PGconn *connect(const ConnectionOptions &options)
         keys.erase(keys.begin() + 4, keys.begin() + 6);
         values.erase(values.begin() + 4, values.begin() + 6);
     }
+    // Only the first dbname is taken apart as a connection string; this one is a name, whatever it looks like.
+    if (!options.database.empty()) {
+        keys.push_back("dbname");
+        values.push_back(options.database.c_str());
+    }
     keys.push_back(nullptr);
     values.push_back(nullptr);
     return PQconnectdbParams(keys.data(), values.data(), 1);
@@ -151,9 +156,9 @@ void Connection::send(const std::string &sql, const std::vector<QueryParameter> 
     }
 }
 
-void Connection::start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters)
+void Connection::start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary)
 {
-    send(sql, parameters, true);
+    send(sql, parameters, binary);
     if (PQsetSingleRowMode(connection_.get()) == 0)
         fail(nullptr, "could not read rows one at a time");
 }

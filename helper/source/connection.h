@@ -14,6 +14,7 @@ namespace failback {
 
 struct ConnectionOptions {
     std::string conninfo;     // as given with --source-server
+    std::string database;     // instead of the one that conninfo names, if not empty
     int timeout_seconds = 60; // without a single byte from the source; 0: none
     // If not empty, a connection to any other server is refused (the connection string may name several).
     std::string required_host;
@@ -42,8 +43,8 @@ public:
     // One result, which must be rows.
     PgResult query(const std::string &sql, const std::vector<QueryParameter> &parameters = {}, bool binary = false);
 
-    // Rows one at a time, in binary format: start_rows(), then next_row() until it returns null.
-    void start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters);
+    // Rows one at a time: start_rows(), then next_row() until it returns null.
+    void start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary = true);
     PgResult next_row();
 
     // For a query that may take its time without sending anything, such as a checkpoint. 0: for ever.

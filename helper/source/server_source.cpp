@@ -255,6 +255,11 @@ void ServerSource::release_slot() noexcept
     created_slot_.clear();
 }
 
+RelationNames ServerSource::relation_names(const std::set<RelationId> &wanted, std::vector<std::string> &notes)
+{
+    return read_relation_names(*connection_, options_.connection, wanted, notes);
+}
+
 bool ServerSource::may_replicate()
 {
     PgResult result = connection_->query("SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles"

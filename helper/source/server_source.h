@@ -3,6 +3,7 @@
 
 #include "helper/source/connection.h"
 #include "helper/source/rate_limiter.h"
+#include "helper/source/relation_names.h"
 #include "helper/source/source.h"
 
 namespace failback {
@@ -35,6 +36,9 @@ public:
     // and `create`. One that was created is dropped again by release_slot().
     void reserve_slot(const std::string &name, bool create);
     void release_slot() noexcept;
+
+    // Names of these relations, as far as the role may connect to their databases; elsewhere a note says why not.
+    RelationNames relation_names(const std::set<RelationId> &wanted, std::vector<std::string> &notes);
 
     // Whether the connection's role could stream WAL, as the primary_conninfo that -R writes has to.
     bool may_replicate();

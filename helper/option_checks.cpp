@@ -1,0 +1,81 @@
+#include "helper/option_checks.h"
+
+#include <algorithm>
+#include <span>
+
+namespace failback {
+
+namespace {
+
+// What each command takes beside -D and its source; an option that is not listed would be ignored, so it is refused.
+constexpr std::string_view diff_options[] = {"config-file", "debug", "jobs", "progress", "report", "timeout", "verbose"};
+
+struct CommandRow {
+    std::string_view word;
+    Command command;
+    std::span<const std::string_view> options;
+};
+
+constexpr CommandRow commands[] = {
+    {"diff", Command::diff, diff_options},
+};
+
+void check_command(const Options &options, const std::vector<std::string> &given)
+{
+    if (options.command == Command::failback)
+        return;
+    const CommandRow &row = *std::find_if(std::begin(commands), std::end(commands),
+                                          [&](const CommandRow &r) { return r.command == options.command; });
+    for (const std::string &name : given) {
+        bool common = name == "target-pgdata" || name == "source-server" || name == "source-pgdata";
+        if (!common && std::find(row.options.begin(), row.options.end(), name) == row.options.end())
+            throw usage_error(options.program, format("option --%s cannot be used with command \"%s\"", name.c_str(),
+                                                      std::string(row.word).c_str()));
+    }
+}
+
+// pg_rewind's checks, in its order and words.
+void check_combinations(const Options &options)
+{
+    const std::string &program = options.program;
+    if (options.source_pgdata.empty() && options.source_server.empty())
+        throw usage_error(program, "no source specified (--source-pgdata or --source-server)");
+    if (!options.source_pgdata.empty() && !options.source_server.empty())
+        throw usage_error(program, "only one of --source-pgdata or --source-server can be specified");
+    if (options.target_pgdata.empty())
+        throw usage_error(program, "no target data directory specified (--target-pgdata)");
+    if (options.write_recovery_conf && options.source_server.empty())
+        throw usage_error(program, "no source server information (--source-server) specified for --write-recovery-conf");
+    if (options.create_slot && options.slot.empty())
+        throw usage_error(program, "--create-slot needs a name given with --slot");
+    if (!options.slot.empty() && options.source_server.empty())
+        throw usage_error(program, "--slot needs a running source (--source-server)");
+}
+
+} // namespace
+
+Error usage_error(const std::string &program, const std::string &message)
+{
+    return Error(ErrorCode::invalid_parameter, message, {}, format("Try \"%s --help\" for more information.", program.c_str()));
+}
+
+bool find_command(std::string_view word, Command &command)
+{
+    for (const CommandRow &row : commands) {
+        if (row.word != word)
+            continue;
+        command = row.command;
+        return true;
+    }
+    return false;
+}
+
+void check_options(const Options &options, const std::vector<std::string> &given, const std::vector<std::string> &arguments)
+{
+    check_command(options, given);
+    check_combinations(options);
+    if (!arguments.empty())
+        throw usage_error(options.program, format("too many command-line arguments (first is \"%s\")", arguments.front().c_str()));
+}
+
+} // namespace failback

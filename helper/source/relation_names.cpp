@@ -1,0 +1,93 @@
+#include "helper/source/relation_names.h"
+
+#include "common/error.h"
+
+#include <charconv>
+
+namespace failback {
+
+namespace {
+
+constexpr const char *names_sql =
+    "SELECT CASE c.reltablespace WHEN 0 THEN d.dattablespace ELSE c.reltablespace END,"
+    " CASE WHEN c.relisshared THEN 0 ELSE d.oid END, pg_catalog.pg_relation_filenode(c.oid),"
+    " pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind, pg_catalog.format('%I.%I', COALESCE(tn.nspname, ''), COALESCE(t.relname, ''))"
+    " FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace"
+    " JOIN pg_catalog.pg_database d ON d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
+    " LEFT JOIN (pg_catalog.pg_class t JOIN pg_catalog.pg_namespace tn ON tn.oid OPERATOR(pg_catalog.=) t.relnamespace)"
+    "  ON t.reltoastrelid OPERATOR(pg_catalog.=) c.oid"
+    " WHERE pg_catalog.pg_relation_filenode(c.oid) IS NOT NULL";
+
+uint32_t number(const PgResult &result, int row, int column)
+{
+    std::string_view text = PQgetvalue(result.get(), row, column);
+    uint32_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size())
+        throw Error(ErrorCode::data_corrupted, "the source sent something else than a number for a relation's file");
+    return value;
+}
+
+std::string kind_text(std::string_view kind, const std::string &toast_of)
+{
+    if (kind == "t")
+        return "TOAST table of " + toast_of;
+    if (kind == "i")
+        return "index";
+    if (kind == "S")
+        return "sequence";
+    return kind == "m" ? "materialized view" : "table";
+}
+
+void add_names(Connection &connection, const std::set<RelationId> &wanted, RelationNames &names)
+{
+    std::string database = PQdb(connection.get());
+    connection.start_rows(names_sql, {}, false);
+    while (PgResult row = connection.next_row()) {
+        if (PQnfields(row.get()) != 6)
+            throw Error(ErrorCode::data_corrupted, "the source sent a row of another shape than asked for");
+        RelationId id{number(row, 0, 0), number(row, 0, 1), number(row, 0, 2)};
+        if (wanted.contains(id))
+            names[id] = {id.database == 0 ? "" : database, PQgetvalue(row.get(), 0, 3),
+                         kind_text(PQgetvalue(row.get(), 0, 4), PQgetvalue(row.get(), 0, 5))};
+    }
+}
+
+} // namespace
+
+RelationNames read_relation_names(Connection &connection, const ConnectionOptions &options, const std::set<RelationId> &wanted,
+                                  std::vector<std::string> &notes)
+{
+    std::set<uint32_t> databases;
+    for (const RelationId &id : wanted)
+        databases.insert(id.database);
+    RelationNames names;
+    if (!databases.empty()) // its own and the shared ones
+        add_names(connection, wanted, names);
+    PgResult list = connection.query("SELECT oid, datname, datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT'),"
+                                     " datname OPERATOR(pg_catalog.=) pg_catalog.current_database() FROM pg_catalog.pg_database");
+    for (int row = 0; row < PQntuples(list.get()); row++) {
+        std::string name = PQgetvalue(list.get(), row, 1);
+        bool own = std::string_view(PQgetvalue(list.get(), row, 3)) == "t";
+        if (own || !databases.contains(number(list, row, 0)))
+            continue;
+        if (std::string_view(PQgetvalue(list.get(), row, 2)) != "t") {
+            notes.push_back(format("no names of relations in database \"%s\": connections to it are not allowed", name.c_str()));
+            continue;
+        }
+        try {
+            ConnectionOptions other = options;
+            other.database = name;
+            Connection there(other);
+            add_names(there, wanted, names);
+        } catch (const Error &error) {
+            if (error.code() == ErrorCode::cancelled)
+                throw;
+            notes.push_back(format("no names of relations in database \"%s\": %s", name.c_str(), error.what()));
+        }
+    }
+    return names;
+}
+
+} // namespace failback
