@@ -2,7 +2,7 @@
 #include "helper/source/chunk_validator.h"
 
 #include "helper/fuzz.h"
-#include "helper/source/wire_format.h"
+#include "helper/source/bulk_rows.h"
 
 #include <array>
 #include <optional>
@@ -107,23 +107,6 @@ Fields take_row(FuzzInput &input, Expected &expected)
     return fields;
 }
 
-// As server_source.cpp takes a row apart.
-ChunkRow decode(const PGresult *result, std::vector<int64_t> &results)
-{
-    auto field = [result](int column) { return BinaryField(result, 0, column); };
-    ChunkRow row;
-    row.first_range = field(0).int4();
-    row.start = field(1).int8();
-    field(2).int8_array(results);
-    row.results = results;
-    row.finished = field(3).boolean();
-    row.compression = field(4).int2();
-    row.raw_size = field(5).int4();
-    row.payload = field(6).bytes();
-    row.checksum = field(7).checksum();
-    return row;
-}
-
 void fuzz_rows(FuzzInput &input, std::span<const ByteRange> ranges)
 {
     ChunkValidator validator(ranges);
@@ -135,7 +118,7 @@ void fuzz_rows(FuzzInput &input, std::span<const ByteRange> ranges)
         for (int rows = 0; rows < 100 && !input.empty(); rows++) {
             bool sealed = input.take() != 0;
             PgResult result = make_result(take_row(input, expected));
-            ChunkRow row = decode(result.get(), results);
+            ChunkRow row = decode_chunk_row(result.get(), results);
             if (sealed)
                 row.checksum = row_checksum(row);
             validator.check(row);
@@ -160,9 +143,16 @@ void fuzz_block_sums(FuzzInput &input, std::span<const ByteRange> ranges)
                 offset = input.flag() ? offset : ranges[static_cast<size_t>(range - 1) % ranges.size()].offset;
             else
                 offset = input.take<int64_t>();
-            size_t bytes = odd & 4 ? input.take<uint32_t>() : 16 * (1 + input.take() % 8u);
-            validator.check(range, offset, bytes);
-            const ByteRange &asked = ranges[static_cast<size_t>(range) - 1];
+            size_t bytes = odd & 4 ? input.take<uint16_t>() : 16 * (1 + input.take() % 8u);
+            Fields fields = {big_endian(range), big_endian(offset), std::string(bytes, 's')};
+            if (odd & 8) // any value in any field, or none
+                fields[input.take() % fields.size()] = input.flag() ? std::optional(input.text(input.take())) : std::nullopt;
+            PgResult result = make_result(fields);
+            BlockSumsRow row = decode_block_sums(result.get());
+            validator.check(row.range, row.offset, row.sums.size());
+            const ByteRange &asked = ranges[static_cast<size_t>(row.range) - 1];
+            offset = row.offset;
+            bytes = row.sums.size();
             test::fuzz_expect(offset >= asked.offset, "checksums are of blocks in the range");
             offset += static_cast<int64_t>(bytes / 16) * block_size;
             test::fuzz_expect(offset <= asked.offset + asked.length, "checksums do not go beyond the range");

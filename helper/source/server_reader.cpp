@@ -1,8 +1,8 @@
 #include "helper/source/server_reader.h"
 
 #include "helper/cancel.h"
+#include "helper/source/bulk_rows.h"
 #include "helper/source/chunk_validator.h"
-#include "helper/source/wire_format.h"
 
 #include <chrono>
 #include <thread>
@@ -135,7 +135,7 @@ private:
         QueryParameter level{25, std::to_string(level_), false, false};
         connection_->start_rows(read_sql_, {arrays.paths, arrays.offsets, arrays.lengths, text_parameter(compression_.name), level});
         while (PgResult result = connection_->next_row()) {
-            ChunkRow row = decode(result.get());
+            ChunkRow row = decode_chunk_row(result.get(), results_);
             validator.check(row);
             auto bytes = static_cast<int64_t>(row.payload.size());
             received_ += bytes;
@@ -153,32 +153,11 @@ private:
         connection_->start_rows(checksum_sql_, {arrays.paths, arrays.offsets, arrays.lengths, size});
         BlockSumsValidator validator(ranges, block_size);
         while (PgResult result = connection_->next_row()) {
-            auto field = [&result](int column) { return BinaryField(result.get(), 0, column); };
-            int32_t range = field(0).int4();
-            int64_t offset = field(1).int8();
-            auto sums = field(2).bytes();
-            validator.check(range, offset, sums.size());
-            received_ += static_cast<int64_t>(sums.size());
-            on_row(static_cast<size_t>(range) - 1, offset, sums);
+            BlockSumsRow row = decode_block_sums(result.get());
+            validator.check(row.range, row.offset, row.sums.size());
+            received_ += static_cast<int64_t>(row.sums.size());
+            on_row(static_cast<size_t>(row.range) - 1, row.offset, row.sums);
         }
-    }
-
-    ChunkRow decode(const PGresult *result)
-    {
-        if (PQnfields(result) != 8)
-            throw Error(ErrorCode::data_corrupted, "the source sent a row of another shape than agreed");
-        auto field = [result](int column) { return BinaryField(result, 0, column); };
-        ChunkRow row;
-        row.first_range = field(0).int4();
-        row.start = field(1).int8();
-        field(2).int8_array(results_);
-        row.results = results_;
-        row.finished = field(3).boolean();
-        row.compression = field(4).int2();
-        row.raw_size = field(5).int4();
-        row.payload = field(6).bytes();
-        row.checksum = field(7).checksum();
-        return row;
     }
 
     const ServerSourceOptions options_;
