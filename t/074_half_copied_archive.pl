@@ -70,7 +70,7 @@ is_deeply([ values %{ requests('failing') } ], [1], 'it is not run again');
 # Whole, but of another place in the WAL.
 my $other = "--restore-command=cp $archive/" . (sort grep { /^[0-9A-F]{24}$/ && $_ ne $first } files_below($archive))[0] . ' %p';
 refused_ok('another segment under its name, --mode=wal', $dir, qr/error: the target cannot be brought level by WAL alone/,
-	@source, $other, '--mode=wal');
+	@source, $other, '--mode=wal', '--timeout=1');
 
 my $twin = PostgreSQL::Test::Cluster->new('twin');
 command_ok([ 'cp', '-a', $dir, $twin->data_dir ], 'copy of the target');
