@@ -32,12 +32,17 @@ public:
 private:
     class CutSegment : public WalSegment {
     public:
-        CutSegment(const WalSegment &whole, size_t length)
-            : bytes_(whole.bytes().begin(), whole.bytes().end()), name_(whole.name())
+        CutSegment(WalSegment &whole, size_t length) : name_(whole.name())
         {
-            std::fill(bytes_.begin() + static_cast<std::ptrdiff_t>(length), bytes_.end(), 0);
+            auto kept = whole.bytes(0, length);
+            bytes_.assign(kept.begin(), kept.end());
+            bytes_.resize(whole.size());
         }
-        std::span<const unsigned char> bytes() const override { return bytes_; }
+        size_t size() const override { return bytes_.size(); }
+        std::span<const unsigned char> bytes(size_t offset, size_t length) override
+        {
+            return std::span(bytes_).subspan(offset, length);
+        }
         const std::string &name() const override { return name_; }
 
     private:
@@ -118,7 +123,7 @@ private:
                 constexpr size_t sum_size = 16;
                 for (size_t i = 0; i * sum_size < sums.size(); i++) {
                     int64_t at = offset + static_cast<int64_t>(i * block_bytes);
-                    auto sum = default_checksum_algorithm().compute(mine->bytes().subspan(static_cast<size_t>(at), block_bytes));
+                    auto sum = default_checksum_algorithm().compute(mine->bytes(static_cast<size_t>(at), block_bytes));
                     if (at < differing && std::memcmp(sum.bytes.data(), &sums[i * sum_size], sum_size) != 0)
                         differing = at;
                     answered = at + block_bytes;
@@ -131,7 +136,7 @@ private:
                                    std::min<int64_t>(block_bytes, static_cast<int64_t>(length) - differing));
     }
 
-    std::optional<Lsn> difference_in_block(uint64_t segment, const std::string &path, const WalSegment &mine, int64_t offset,
+    std::optional<Lsn> difference_in_block(uint64_t segment, const std::string &path, WalSegment &mine, int64_t offset,
                                            int64_t length)
     {
         if (length <= 0)
@@ -147,7 +152,7 @@ private:
         });
         if (theirs.size() != static_cast<size_t>(length))
             unknown(segment, "source");
-        auto bytes = mine.bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(length));
+        auto bytes = mine.bytes(static_cast<size_t>(offset), static_cast<size_t>(length));
         auto difference = std::mismatch(bytes.begin(), bytes.end(), theirs.begin());
         if (difference.first == bytes.end())
             return std::nullopt;

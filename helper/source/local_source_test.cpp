@@ -39,8 +39,10 @@ protected:
         end = wal.end();
         for (uint32_t timeline : {1u, 2u})
             for (uint64_t segment = 0x1000000 / segment_size; segment * segment_size < end.value; segment++)
-                if (auto bytes = wal.open(TimelineId{timeline}, segment))
-                    source.write("pg_wal/" + bytes->name(), {bytes->bytes().begin(), bytes->bytes().end()});
+                if (auto opened = wal.open(TimelineId{timeline}, segment)) {
+                    auto bytes = opened->bytes(0, opened->size());
+                    source.write("pg_wal/" + opened->name(), {bytes.begin(), bytes.end()});
+                }
         source.write("pg_wal/00000002.history", "1\t" + switch_point.text() + "\tno recovery target specified\n");
 
         std::memset(&control, 0, sizeof control);

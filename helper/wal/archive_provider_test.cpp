@@ -55,7 +55,7 @@ TEST_F(ArchiveProviderTest, RestoresByRename)
     ArchiveProvider archive = provider("cp " + kept + " %p");
     auto segment = archive.open(TimelineId{1}, 3);
     ASSERT_TRUE(segment);
-    EXPECT_EQ(segment->bytes().size(), segment_size);
+    EXPECT_EQ(segment->size(), segment_size);
     EXPECT_EQ(archive.restored().size(), 1u);
 }
 

@@ -3,10 +3,12 @@
 #include "common/error.h"
 #include "common/file_descriptor.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace failback {
@@ -14,23 +16,67 @@ namespace failback {
 namespace {
 
 constexpr uint32_t most_read_ahead = 64 << 20; // bytes
+constexpr size_t window_bytes = 512 * 1024;
 
+// A mapped page that the disk cannot give is no error but a SIGBUS. So every window is brought into memory by a call that
+// can fail before anybody looks at it. (Only a page that is pushed out again and then lost would still be one.)
 class MappedSegment : public WalSegment {
 public:
-    MappedSegment(std::string path, void *address, size_t size) : path_(std::move(path)), address_(address), size_(size) {}
+    MappedSegment(std::string path, FileDescriptor file, unsigned char *address, size_t size)
+        : path_(std::move(path)), file_(std::move(file)), address_(address), size_(size), windows_(size / window_bytes + 1)
+    {
+    }
     ~MappedSegment() override { ::munmap(address_, size_); }
     MappedSegment(const MappedSegment &) = delete;
     MappedSegment &operator=(const MappedSegment &) = delete;
 
-    std::span<const unsigned char> bytes() const override { return {static_cast<const unsigned char *>(address_), size_}; }
+    size_t size() const override { return size_; }
+    std::span<const unsigned char> bytes(size_t offset, size_t length) override
+    {
+        for (size_t window = offset / window_bytes; window * window_bytes < offset + length; window++) {
+            if (!windows_[window])
+                bring(window);
+        }
+        return {address_ + offset, length};
+    }
     const std::string &name() const override { return path_; }
     // The pages stay in the page cache; a segment can have 1 GB.
-    void drop_resident() override { (void) ::madvise(address_, size_, MADV_DONTNEED); }
+    void drop_resident() override
+    {
+        (void) ::madvise(address_, size_, MADV_DONTNEED);
+        windows_.assign(windows_.size(), false);
+    }
 
 private:
+    void bring(size_t window)
+    {
+        size_t begin = window * window_bytes;
+        size_t length = std::min(window_bytes, size_ - begin);
+        // Kernels before 5.14 do not know it, and it does not say why it failed: reading does both.
+        if (::madvise(address_ + begin, length, MADV_POPULATE_READ) != 0)
+            read_through(begin, length);
+        windows_[window] = true;
+    }
+
+    void read_through(size_t begin, size_t length) const
+    {
+        std::vector<unsigned char> piece(128 * 1024);
+        for (size_t done = 0; done < length;) {
+            ssize_t n = ::pread(file_.get(), piece.data(), std::min(piece.size(), length - done), static_cast<off_t>(begin + done));
+            if (n < 0)
+                throw io_error("read", path_, errno);
+            if (n == 0)
+                throw Error(ErrorCode::data_corrupted, format("WAL segment \"%s\" was cut while it was being read", path_.c_str()),
+                            format("It ends at byte %zu of %zu.", begin + done, size_));
+            done += static_cast<size_t>(n);
+        }
+    }
+
     std::string path_;
-    void *address_;
+    FileDescriptor file_;
+    unsigned char *address_;
     size_t size_;
+    std::vector<bool> windows_; // in memory when they were last looked at
 };
 
 class DirectoryProvider : public SegmentProvider {
@@ -57,7 +103,8 @@ public:
         void *address = ::mmap(nullptr, segment_size_, PROT_READ, MAP_SHARED, file.get(), 0);
         if (address == MAP_FAILED)
             throw io_error("map", path, errno);
-        auto segment = std::make_unique<MappedSegment>(std::move(path), address, segment_size_);
+        auto segment = std::make_unique<MappedSegment>(std::move(path), std::move(file), static_cast<unsigned char *>(address),
+                                                       segment_size_);
         // Only advice: a segment is read soon, forwards by a scan and backwards by a search. All at once is
         // too much for the largest ones.
         (void) ::madvise(address, segment_size_, segment_size_ <= most_read_ahead ? MADV_WILLNEED : MADV_SEQUENTIAL);

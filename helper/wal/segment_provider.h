@@ -12,12 +12,15 @@
 
 namespace failback {
 
-// One segment's bytes, mapped or read; valid while the object lives.
+// One segment's bytes, mapped or read.
 class WalSegment {
 public:
     virtual ~WalSegment() = default;
-    virtual std::span<const unsigned char> bytes() const = 0; // segment size bytes
-    virtual const std::string &name() const = 0;              // for messages
+    virtual size_t size() const = 0; // bytes; the cluster's segment size
+    // `length` bytes from `offset` on, within size(); valid while the object lives. Throws Error naming the segment where
+    // the disk does not give them.
+    virtual std::span<const unsigned char> bytes(size_t offset, size_t length) = 0;
+    virtual const std::string &name() const = 0; // for messages
     // Called now and then while a segment is read: what is resident only because it was read may go. The
     // bytes stay readable.
     virtual void drop_resident() {}

@@ -44,12 +44,31 @@ TEST_F(DirectoryProviderTest, MapsASegment)
     auto provider = make_directory_provider(directory_, megabyte);
     auto segment = provider->open(TimelineId{2}, 3);
     ASSERT_TRUE(segment);
-    EXPECT_EQ(segment->bytes().size(), megabyte);
-    EXPECT_EQ(segment->bytes().back(), 'q');
+    EXPECT_EQ(segment->size(), megabyte);
+    auto bytes = segment->bytes(megabyte - 10, 10);
+    EXPECT_EQ(std::string(bytes.begin(), bytes.end()), "qqqqqqqqqq");
     EXPECT_EQ(segment->name(), directory_ + "/000000020000000000000003");
     EXPECT_FALSE(provider->open(TimelineId{1}, 3));
     EXPECT_FALSE(provider->open(TimelineId{2}, 4));
     EXPECT_EQ(provider->describe(), "directory \"" + directory_ + "\"");
+}
+
+// As a page that the disk cannot give, this is a SIGBUS to whoever looks at the mapping.
+TEST_F(DirectoryProviderTest, NamesASegmentThatCannotBeRead)
+{
+    write("000000010000000000000001", 4 * megabyte);
+    auto segment = make_directory_provider(directory_, 4 * megabyte)->open(TimelineId{1}, 1);
+    EXPECT_EQ(segment->bytes(2 * megabyte, 1)[0], 'w');
+    std::filesystem::resize_file(segment->name(), megabyte);
+    EXPECT_EQ(segment->bytes(0, megabyte).back(), 'w');
+    try {
+        segment->bytes(megabyte - 8192, 2 * 8192);
+        FAIL();
+    } catch (const Error &error) {
+        EXPECT_EQ(std::string(error.what()), "WAL segment \"" + segment->name() + "\" was cut while it was being read");
+    }
+    segment->drop_resident();
+    EXPECT_THROW(segment->bytes(2 * megabyte, 1), Error);
 }
 
 TEST_F(DirectoryProviderTest, RefusesASegmentOfTheWrongSize)

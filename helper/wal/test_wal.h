@@ -163,7 +163,11 @@ public:
 private:
     struct Segment : WalSegment {
         Segment(const std::vector<unsigned char> &content, std::string name) : content_(content), name_(std::move(name)) {}
-        std::span<const unsigned char> bytes() const override { return content_; }
+        size_t size() const override { return content_.size(); }
+        std::span<const unsigned char> bytes(size_t offset, size_t length) override
+        {
+            return std::span(content_).subspan(offset, length);
+        }
         const std::string &name() const override { return name_; }
         const std::vector<unsigned char> content_; // a copy: use after its end is found by the sanitizers
         std::string name_;

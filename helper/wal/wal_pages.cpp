@@ -48,7 +48,7 @@ TimelineId WalPages::timeline_of_page(Lsn address) const
 // error: that is how recycled and fresh segments look.
 void WalPages::check_segment()
 {
-    auto header = read_header<XLogLongPageHeaderData>(segment_->bytes().data());
+    auto header = read_header<XLogLongPageHeaderData>(segment_->bytes(0, sizeof(XLogLongPageHeaderData)).data());
     const char *name = segment_->name().c_str();
     if (header.std.xlp_magic == 0 || !(header.std.xlp_info & XLP_LONG_HEADER)) {
         if (header.std.xlp_magic != 0 && header.std.xlp_magic != XLOG_PAGE_MAGIC)
@@ -104,7 +104,7 @@ bool WalPages::open(uint64_t segno)
     }
     if (!segment_)
         return fail({begin, "the WAL segment is missing", newest_name, true, true});
-    if (segment_->bytes().size() != origin_.segment_size)
+    if (segment_->size() != origin_.segment_size)
         throw Error(ErrorCode::data_corrupted, format("WAL segment \"%s\" has the wrong size", segment_->name().c_str()));
     check_segment();
     segno_ = segno;
@@ -118,7 +118,7 @@ const WalPage *WalPages::load_another(Lsn position)
         return nullptr;
     Lsn segment_begin{segno * origin_.segment_size};
     // A segment's first page vouches for the others, and says how long they are.
-    auto first = read_header<XLogPageHeaderData>(segment_->bytes().data());
+    auto first = read_header<XLogPageHeaderData>(segment_->bytes(0, sizeof(XLogPageHeaderData)).data());
     std::string stale;
     if (first.xlp_magic == 0)
         stale = "the WAL segment is empty";
@@ -132,7 +132,7 @@ const WalPage *WalPages::load_another(Lsn position)
 
     uint64_t offset = (position.value - segment_begin.value) & ~uint64_t{page_size_ - 1};
     Lsn address = segment_begin + offset;
-    const unsigned char *bytes = segment_->bytes().data() + offset;
+    const unsigned char *bytes = segment_->bytes(offset, page_size_).data();
     auto header = read_header<XLogPageHeaderData>(bytes);
     std::string reason;
     if (header.xlp_magic != XLOG_PAGE_MAGIC)
