@@ -4,6 +4,7 @@
 #include "helper/phases/compare.h"
 #include "helper/phases/completion.h"
 #include "helper/phases/find_difference.h"
+#include "helper/phases/foreign_wal.h"
 #include "helper/phases/make_plan.h"
 #include "helper/phases/standby_files.h"
 #include "helper/phases/transfer.h"
@@ -78,7 +79,7 @@ private:
         summary_.warnings.clear();
         std::optional<Difference> difference = finder_.find(inspection, source);
         if (!difference) {
-            no_rewind_required();
+            no_rewind_required(inspection);
             return;
         }
 
@@ -145,13 +146,14 @@ private:
         return source;
     }
 
-    void no_rewind_required()
+    void no_rewind_required(const Inspection &inspection)
     {
         progress_.finish();
         pg_log_info("no rewind required");
         summary_.outcome = Outcome::no_rewind_required;
         if (!options_.dry_run)
             remove_staging(target_); // what the archive gave
+        remove_foreign_wal(context_, inspection);
         if (!options_.write_recovery_conf || options_.dry_run)
             return;
         reserve_slot();

@@ -42,6 +42,21 @@ refused_ok('unwritable files and a directory, -n', $dir, $problems, @source, '-n
 chmod 0600, "$dir/$file{first}", "$dir/$file{second}";
 chmod 0700, "$dir/pg_xact";
 
+# Somebody else's: readable, not writable. Only root can make them (.ci/step-down, where it steps down from root).
+SKIP:
+{
+	my $foreign = $ENV{FOREIGN_OWNED};
+	skip 'nobody else owns anything here', 6 if !defined $foreign || !-d $foreign || (stat "$foreign/file")[4] == $>;
+	my $path = "$dir/$file{first}";
+	rename $path, "$path.own" or die "rename: $!";
+	rename "$foreign/file", $path or die "rename: $!";
+	my $owned = qr/could not write file "\S*\Q$file{first}\E": Permission denied/;
+	refused_ok('owned by somebody else', $dir, $owned, @source);
+	refused_ok('owned by somebody else, -n', $dir, $owned, @source, '-n');
+	rename $path, "$foreign/file" or die "rename: $!";
+	rename "$path.own", $path or die "rename: $!";
+}
+
 my $before = fingerprint($dir);
 my ($succeeded, $output) = run_tool(@source, '-n');
 ok($succeeded, '-n');

@@ -1,5 +1,6 @@
 # The target's WAL is unreadable, damaged, cut short or has a hole: never a wrong result. What cannot be read is an error with
-# nothing changed; where WAL does not tell, --mode=wal says what is wrong, and by default the contents are compared.
+# nothing changed; where WAL does not tell, --mode=wal says what is wrong, and by default the contents are compared. The same
+# where the source's WAL, which the standby is to replay, is damaged or gone.
 use strict;
 use warnings;
 use FailbackTest;
@@ -34,11 +35,20 @@ my $whole = slurp_file($path);
 
 sub write_wal
 {
-	my ($bytes) = @_;
-	open my $file, '>:raw', $path or die "could not open $path: $!";
+	my ($bytes, $where) = @_;
+	$where //= $path;
+	open my $file, '>:raw', $where or die "could not open $where: $!";
 	print $file $bytes;
-	close $file or die "could not write $path: $!";
+	close $file or die "could not write $where: $!";
 	return;
+}
+
+# More than the padding between two records.
+sub wrong_bytes
+{
+	my ($bytes, $at) = @_;
+	substr($bytes, $at, 16) ^= "\1" x 16;
+	return $bytes;
 }
 
 chmod 0, $path or die "chmod: $!";
@@ -48,7 +58,7 @@ chmod 0600, $path;
 
 my %damage = (
 	'a page of zeros' => sub { my $copy = $whole; substr($copy, 16384, 8192) = "\0" x 8192; write_wal($copy); },
-	'a wrong byte' => sub { my $copy = $whole; substr($copy, 20_000, 1) = chr(ord(substr($copy, 20_000, 1)) ^ 1); write_wal($copy); },
+	'wrong bytes' => sub { write_wal(wrong_bytes($whole, 20_000)); },
 	'cut short' => sub { write_wal(substr($whole, 0, 100_000)); },
 	'a hole' => sub { unlink $path; });
 for my $what (sort keys %damage)
@@ -61,9 +71,29 @@ for my $what (sort keys %damage)
 	write_wal($whole);
 }
 
-# The most insidious of them is brought home.
-$damage{'a wrong byte'}->();
+# The source's own WAL, found out when all has been copied and before anything is changed.
+upsert($new, 10);
+my $theirs = last_wal_file($new);
+my $their_path = $new->data_dir . "/pg_wal/$theirs";
+my $used = $new->safe_psql('postgres', 'SELECT file_offset FROM pg_walfile_name_offset(pg_current_wal_lsn())');
+$new->safe_psql('postgres', 'SELECT pg_switch_wal()');
+upsert($new, 10);
+write_wal(wrong_bytes(slurp_file($their_path), $used - 300), $their_path);
+refused_ok('wrong bytes on the source, --mode=wal', $dir,
+	qr/error: the target cannot be brought level by WAL alone: WAL that the standby needs is damaged or missing at \S+,/, @source, '--mode=wal');
+unlink $their_path or die "unlink: $!";
+my $gone = qr/the source reported an error: WAL from location \S+ on is gone/;
+refused_ok('a hole on the source, --mode=wal', $dir, qr/error: the target cannot be brought level by WAL alone: $gone/, @source, '--mode=wal');
+
+my $twin = PostgreSQL::Test::Cluster->new('twin');
+command_ok([ 'cp', '-a', $dir, $twin->data_dir ], 'copy of the target');
+mkdir $twin->archive_dir;
+$twin->append_conf('postgresql.conf', 'port = ' . $twin->port . "\nunix_socket_directories = '" . $twin->host . "'");
+failback_ok($twin, $new, compares => 1, like => qr/comparing contents, because $gone/);
+
+# The most insidious of the target's own is brought home.
+$damage{'wrong bytes'}->();
 failback_ok($old, $new, compares => 1, like => qr/comparing contents/);
-ends_equal($old, $new);
+ends_equal($_, $new) for ($twin, $old);
 
 done_testing();

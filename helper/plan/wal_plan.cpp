@@ -140,4 +140,17 @@ Lsn first_wal_from_source(const WalPlanInput &input)
     return input.end;
 }
 
+std::vector<std::string> wal_of_later_timelines(const std::vector<FileEntry> &target, TimelineId current)
+{
+    std::vector<std::string> paths;
+    for (const FileEntry &entry : target) {
+        PathClass path_class = classify_path(entry.path);
+        if (path_class != PathClass::wal_segment && path_class != PathClass::wal_history)
+            continue;
+        if (std::stoul(entry.path.substr(wal_prefix.size(), 8), nullptr, 16) > current.value)
+            paths.push_back(entry.path);
+    }
+    return paths;
+}
+
 } // namespace failback

@@ -33,4 +33,7 @@ std::vector<FileAction> plan_wal(const WalPlanInput &input);
 // Position from which on the source has to keep WAL: the first byte of WAL that the target lacks.
 Lsn first_wal_from_source(const WalPlanInput &input);
 
+// Paths of segments and history files in pg_wal that are named after a timeline later than `current`.
+std::vector<std::string> wal_of_later_timelines(const std::vector<FileEntry> &target, TimelineId current);
+
 } // namespace failback

@@ -215,5 +215,17 @@ TEST(WalSegmentName, NumbersCarryOverAtFourGigabytes)
     EXPECT_EQ(wal_segment_name(one, 5, 1024 * 1024 * 1024, Lsn{UINT64_MAX}), "000000010000000100000001");
 }
 
+TEST(WalOfLaterTimelines, IsToldByItsName)
+{
+    std::vector<FileEntry> target;
+    for (const char *path : {"pg_wal/000000010000000000000009", "pg_wal/00000002.history", "pg_wal/000000020000000000000003",
+                             "pg_wal/00000003.history", "pg_wal/000000030000000000000003", "pg_wal/000000030000000000000003.partial",
+                             "pg_wal/FFFFFFFF.history", "pg_wal/archive_status/00000003.history.ready", "pg_wal/xlogtemp.33"})
+        target.push_back(file(path));
+    EXPECT_EQ(wal_of_later_timelines(target, TimelineId{2}),
+              (std::vector<std::string>{"pg_wal/00000003.history", "pg_wal/000000030000000000000003", "pg_wal/FFFFFFFF.history"}));
+    EXPECT_TRUE(wal_of_later_timelines(target, TimelineId{0xFFFFFFFF}).empty());
+}
+
 } // namespace
 } // namespace failback
