@@ -8,6 +8,7 @@
 #include "helper/phases/make_plan.h"
 #include "helper/phases/standby_files.h"
 #include "helper/phases/transfer.h"
+#include "helper/plan/room_to_grow.h"
 #include "helper/report/json.h"
 #include "helper/source/local_source.h"
 #include "helper/source/server_source.h"
@@ -105,7 +106,9 @@ private:
         StagedPlan staged;
         try {
             reserve_slot();
+            std::vector<GrowthLimit> growth = plan.growth;
             staged = transfer(context_, inspection, *difference, std::move(plan), manifests, source);
+            check_room_to_grow(staged.actions, growth);
             if (options_.write_recovery_conf)
                 for (LocalFile &file : standby_files(context_, *server_, options_.config_files == ConfigFiles::source))
                     staged.local_files.push_back(std::move(file));

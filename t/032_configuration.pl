@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use FailbackTest;
+use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -51,8 +52,17 @@ wait_streaming($old, $new);
 promote($old);
 upsert($_, 20) for ($old, $new);
 $new->stop('fast');
-my ($succeeded, $output) = failback($new, $old, '--config-files=source');
-ok($succeeded, 'failback with --config-files=source') or diag($output);
+# One of the files grows after it was listed: it is taken as it is when it is read.
+$old->safe_psql('postgres',
+	"CREATE TABLE large AS SELECT i, (SELECT string_agg(md5((i * j)::text), '') FROM generate_series(1, 50) j) AS t FROM generate_series(1, 3000) i");
+# What is still in its buffers would be read as zeros, too fast.
+$old->safe_psql('postgres', 'CHECKPOINT');
+my $output = '';
+my $run = failback_slowly($new, $old, \$output, '--config-files=source');
+$old->append_conf('postgresql.conf', "# this file has grown\n" x 1000);
+$run->signal('CONT');
+ok(IPC::Run::finish($run), 'failback with --config-files=source') or diag($output);
+note($output);
 is(of_source($_), own($_), "$_ was taken") for ('postgresql.conf', 'pg_hba.conf', 'postgresql.auto.conf', 'conf.d/more.conf');
 $new->append_conf('postgresql.conf', 'port = ' . $new->port . "\nprimary_conninfo = '" . $old->connstr . "'");
 $new->append_conf('standby.signal', '');

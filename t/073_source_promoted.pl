@@ -22,22 +22,8 @@ $mirror->safe_psql('postgres', 'CHECKPOINT');
 $old->stop('fast');
 
 my $before = fingerprint($old->data_dir);
-my $staging = $old->data_dir . '/pg_failback.staging';
 my $output = '';
-my $run = IPC::Run::start(
-	[ tool(), '-D', $old->data_dir, '--source-server=' . source_conninfo($mirror), '--max-rate=2M', '-j', '1' ],
-	'<', \undef, '>', \$output, '2>&1');
-wait_until('something is being copied', sub {
-	$run->pump_nb;
-	die "the tool has ended: $output" unless $run->pumpable;
-	return 0 unless -d $staging;
-	my $bytes = 0;
-	# Names come and go.
-	eval { $bytes += -s "$staging/$_" // 0 for files_below($staging); 1 } or return 0;
-	return $bytes > 200_000;
-});
-# A slow machine must not let it come to its end meanwhile.
-$run->signal('STOP');
+my $run = failback_slowly($old, $mirror, \$output);
 promote($mirror);
 $run->signal('CONT');
 ok($run->pumpable, 'it was promoted while the tool was at work');

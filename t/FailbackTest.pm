@@ -29,7 +29,7 @@ use Time::HiRes qw(usleep);
 our @EXPORT = qw(
   start_primary add_standby promote wait_streaming
   create_upsert_table upsert upsert_start pgbench_start pgbench_finish write_sql
-  tool is_pg_rewind source_conninfo run_tool failback failback_ok
+  tool is_pg_rewind source_conninfo run_tool failback failback_slowly failback_ok
   same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
   timeline_of last_wal_file stop_clean
 );
@@ -219,6 +219,28 @@ sub failback
 {
 	my ($target, $source, @options) = @_;
 	return run_tool('-D', $target->data_dir, '--source-server=' . source_conninfo($source), @options);
+}
+
+# failback_slowly(TARGET, SOURCE, \OUTPUT, options...): starts the tool in the background and holds it when something has been
+# copied. The caller does what is to happen meanwhile, sends CONT to the handle that is returned, and finishes it.
+sub failback_slowly
+{
+	my ($target, $source, $output, @options) = @_;
+	my $staging = $target->data_dir . '/pg_failback.staging';
+	my $run = IPC::Run::start(
+		[ tool(), '-D', $target->data_dir, '--source-server=' . source_conninfo($source), '--max-rate=1M', '-j', '1', @options ],
+		'<', \undef, '>', $output, '2>&1');
+	wait_until('something is being copied', sub {
+		$run->pump_nb;
+		die "the tool has ended: $$output" unless $run->pumpable;
+		my $bytes = 0;
+		# Names come and go.
+		eval { $bytes += -s "$staging/$_" // 0 for files_below($staging); 1 } or return 0;
+		return $bytes > 100_000;
+	});
+	# A slow machine must not let it come to its end.
+	$run->signal('STOP');
+	return $run;
 }
 
 # failback_ok(TARGET, SOURCE, standby_settings => 'ours' or '-R', options => [], start => 1, like => regex,

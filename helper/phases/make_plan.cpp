@@ -1,5 +1,6 @@
 #include "helper/phases/make_plan.h"
 
+#include "helper/plan/room_to_grow.h"
 #include "helper/standby/config_policy.h"
 
 namespace failback {
@@ -47,6 +48,7 @@ Plan make_plan(const Context &context, const Inspection &inspection, const Diffe
     };
     input.source_copy_name = source_copy_name;
     Plan plan = decide(input);
+    plan.growth = leave_room_to_grow(plan.actions);
     for (const std::string &note : plan.notes)
         context.summary.warnings.push_back(note);
     return plan;

@@ -43,8 +43,15 @@ struct FileAction {
     const std::string &read_from() const { return source_path.empty() ? path : source_path; }
 };
 
+// Up to which size a file was asked for that may have grown (room_to_grow.h).
+struct GrowthLimit {
+    size_t action; // index in the plan
+    int64_t size;  // bytes
+};
+
 struct Plan {
     std::vector<FileAction> actions; // ascending by path
+    std::vector<GrowthLimit> growth;
     std::vector<std::string> notes;  // what a DBA should know ("tablespace 16400 stays at ...")
     int64_t bytes_to_fetch = 0;
     int64_t blocks_to_fetch = 0; // of relation main forks
