@@ -1,6 +1,7 @@
 #include "helper/failback.h"
 
 #include "helper/cluster/target_settings.h"
+#include "helper/phases/choose_way.h"
 #include "helper/phases/compare.h"
 #include "helper/phases/completion.h"
 #include "helper/phases/find_difference.h"
@@ -70,7 +71,8 @@ private:
         } catch (const NeedsComparison &why) {
             // The target is untouched; what was staged is fetched again from a checkpoint that comes later.
             finder_.compare_because(why.reason);
-            remove_staging(target_);
+            if (!options_.dry_run)
+                remove_staging(target_);
             bring_level(inspection, *source);
         }
     }
@@ -95,6 +97,9 @@ private:
         // The WAL to come is not known yet; what there is by now is close enough for the space it takes.
         WalPlanInput wal = wal_plan_input(inspection, *difference, manifests, inspection.source_state.current);
         std::vector<FileAction> wal_actions = plan_wal(wal);
+        if (!finder_.compares())
+            if (auto reason = reason_to_compare(context_, inspection, manifests, plan, wal_actions, source))
+                throw NeedsComparison{*reason};
         preflight(context_, plan, wal_actions);
         count(plan);
         if (options_.dry_run) {

@@ -8,7 +8,8 @@ namespace failback {
 namespace {
 
 // What each command takes beside -D and its source; an option that is not listed would be ignored, so it is refused.
-constexpr std::string_view diff_options[] = {"config-file", "debug", "jobs", "progress", "report", "timeout", "verbose"};
+constexpr std::string_view diff_options[] = {"config-file", "debug",  "jobs",    "max-rate-read",
+                                             "progress",    "report", "timeout", "verbose"};
 
 struct CommandRow {
     std::string_view word;
@@ -48,6 +49,8 @@ void check_combinations(const Options &options)
         throw usage_error(program, "no source server information (--source-server) specified for --write-recovery-conf");
     if (options.create_slot && options.slot.empty())
         throw usage_error(program, "--create-slot needs a name given with --slot");
+    if (options.explain_mode && options.mode != Mode::automatic)
+        throw usage_error(program, "--explain-mode has nothing to explain: --mode names the way");
     if (!options.slot.empty() && options.source_server.empty())
         throw usage_error(program, "--slot needs a running source (--source-server)");
 }

@@ -27,6 +27,8 @@ enum LongOnly : int {
     opt_timeout,
     opt_mode,
     opt_max_rate,
+    opt_max_rate_read,
+    opt_explain_mode,
     opt_slot,
     opt_create_slot,
     opt_tablespace_mapping,
@@ -43,6 +45,8 @@ constexpr option long_options[] = {
     {"dry-run", no_argument, nullptr, 'n'},
     {"create-slot", no_argument, nullptr, opt_create_slot},
     {"max-rate", required_argument, nullptr, opt_max_rate},
+    {"max-rate-read", required_argument, nullptr, opt_max_rate_read},
+    {"explain-mode", no_argument, nullptr, opt_explain_mode},
     {"slot", required_argument, nullptr, opt_slot},
     {"mode", required_argument, nullptr, opt_mode},
     {"no-sync", no_argument, nullptr, 'N'},
@@ -151,6 +155,8 @@ CommandLine parse_command_line(int argc, char *const argv[])
             break;
         case opt_tablespace_mapping: options.tablespace_mapping.push_back(parse_tablespace_mapping(optarg)); break;
         case opt_max_rate: options.max_rate = parse_rate("--max-rate", optarg); break;
+        case opt_max_rate_read: options.max_rate_read = parse_rate("--max-rate-read", optarg); break;
+        case opt_explain_mode: options.explain_mode = true; break;
         case opt_slot: options.slot = optarg; break;
         case opt_create_slot: options.create_slot = true; break;
         case opt_mode: options.mode = parse_mode(optarg); break;

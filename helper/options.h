@@ -46,6 +46,8 @@ struct Options {
     bool no_ensure_shutdown = false;  // accepted: this program never starts a server on the target
     Mode mode = Mode::automatic;
     int64_t max_rate = 0;             // --max-rate, bytes a second; 0: no limit
+    int64_t max_rate_read = 0;        // --max-rate-read, bytes a second that the source reads to compare; 0: no limit
+    bool explain_mode = false;        // --explain-mode: say what each way would move
     std::string slot;                 // --slot: physical slot on the source that the standby will use
     bool create_slot = false;         // --create-slot
     // --tablespace-mapping: where on this machine a tablespace goes that the source has at `first`. Absolute paths.

@@ -25,6 +25,8 @@ Options:
   -v, --verbose, --debug         write a lot of debug messages
       --config-file=FILENAME     use specified main server configuration
                                  file when asking for the target's settings
+      --max-rate-read=RATE       let the source read no more than this, in
+                                 kilobytes a second, or with suffix "k" or "M"
       --report=FILENAME          write a report in JSON ("-" for stdout, which
                                  then has nothing else)
       --timeout=SECONDS          give up when the source is silent for so long
@@ -73,8 +75,12 @@ Options:
                                  source when invoked as pg_rewind)
       --debug                    write a lot of debug messages
       --create-slot              create the slot named with --slot
+      --explain-mode             say what going by WAL and comparing would move,
+                                 and which of them is taken
       --max-rate=RATE            receive no more than this, in kilobytes a
                                  second, or with suffix "k" or "M"
+      --max-rate-read=RATE       let the source read no more than this when
+                                 contents are compared, same units
       --mode=MODE                find what differs from the target's WAL (wal),
                                  by comparing contents (compare), or by WAL
                                  where it can be trusted (auto, the default)

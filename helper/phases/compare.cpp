@@ -1,6 +1,8 @@
 #include "helper/phases/compare.h"
 
 #include "common/checksum.h"
+#include "helper/plan/comparable_files.h"
+#include "helper/source/rate_limiter.h"
 #include "helper/target/parallel.h"
 
 #include <algorithm>
@@ -15,42 +17,26 @@ namespace {
 
 // What one connection compares at a time: enough files that small ones cost no round trip each.
 constexpr int64_t bytes_per_batch = 64 * 1024 * 1024;
+constexpr int64_t smallest_batch = 128 * 1024;
 constexpr size_t files_per_batch = 4096;
 
-struct Pair {
+// What of a pair is compared at a time.
+struct Piece {
     const FileEntry *target;
     RelationPath relation;
-    int64_t length; // bytes that both have, whole blocks
+    int64_t offset; // bytes, whole blocks
+    int64_t length;
 };
-
-std::vector<Pair> pairs_to_compare(const Manifests &manifests, int64_t block_size)
-{
-    std::vector<Pair> pairs;
-    auto target = manifests.target.begin();
-    for (const FileEntry &source : manifests.source) {
-        while (target != manifests.target.end() && target->path < source.path)
-            ++target;
-        if (target == manifests.target.end())
-            break;
-        if (target->path != source.path || source.kind != FileKind::regular || target->kind != FileKind::regular)
-            continue;
-        auto relation = parse_relation_path(source.path);
-        int64_t length = std::min(source.size, target->size);
-        length -= length % block_size;
-        if (relation && relation->fork == ForkKind::main && length > 0)
-            pairs.push_back({&*target, *relation, length});
-    }
-    return pairs;
-}
 
 class Comparer {
 public:
     Comparer(const Context &context, const Inspection &inspection, const Manifests &manifests)
         : context_(context), block_size_(inspection.target_control.data.blcksz),
-          segment_blocks_(inspection.target_control.data.relseg_size), pairs_(pairs_to_compare(manifests, block_size_))
+          segment_blocks_(inspection.target_control.data.relseg_size), pairs_(comparable_files(manifests.source, manifests.target, block_size_)),
+          limiter_(context.options.max_rate_read), bytes_per_batch_(batch_size(context.options.max_rate_read, block_size_))
     {
         int64_t total = 0;
-        for (const Pair &pair : pairs_)
+        for (const ComparableFile &pair : pairs_)
             total += pair.length;
         context_.progress.set_total(total);
         context_.summary.bytes_compared += total;
@@ -60,7 +46,7 @@ public:
     {
         int jobs = context_.options.jobs;
         run_parallel(jobs, static_cast<size_t>(jobs), [&](size_t) {
-            std::vector<Pair> batch;
+            std::vector<Piece> batch;
             if (!next(batch))
                 return;
             std::unique_ptr<ChunkReader> reader = source.open_reader();
@@ -72,7 +58,7 @@ public:
                 context_.summary.bytes_received += reader->bytes_received();
             } catch (...) {
                 std::lock_guard lock(mutex_);
-                position_ = pairs_.size();
+                pair_ = pairs_.size();
                 throw;
             }
         });
@@ -80,66 +66,84 @@ public:
     }
 
 private:
-    // Whole files: a large one makes a batch of its own, which one call can take (a file has at most max_bytes_per_call
-    // bytes as long as relation segments are of 1 GB or less; a larger one is refused by the source, not misread).
-    bool next(std::vector<Pair> &batch)
+    // A checksum is small: what the source has read ahead is not held back by our not receiving, only by our not asking.
+    // So with a limit no more is asked for at a time than it may read in a tenth of a second.
+    static int64_t batch_size(int64_t rate, int64_t block_size)
+    {
+        if (rate == 0)
+            return bytes_per_batch;
+        int64_t bytes = std::clamp(rate / 10, smallest_batch, bytes_per_batch);
+        return bytes - bytes % block_size;
+    }
+
+    // Large files in several pieces, small ones together.
+    bool next(std::vector<Piece> &batch)
     {
         batch.clear();
-        int64_t bytes = 0;
+        int64_t room = bytes_per_batch_;
         std::lock_guard lock(mutex_);
-        while (position_ < pairs_.size() && batch.size() < files_per_batch) {
-            const Pair &pair = pairs_[position_];
-            if (!batch.empty() && bytes + pair.length > bytes_per_batch)
-                break;
-            batch.push_back(pair);
-            bytes += pair.length;
-            position_++;
+        while (pair_ < pairs_.size() && room > 0 && batch.size() < files_per_batch) {
+            const ComparableFile &pair = pairs_[pair_];
+            int64_t length = std::min(pair.length - offset_, room);
+            batch.push_back({pair.target, pair.relation, offset_, length});
+            room -= length;
+            offset_ += length;
+            if (offset_ == pair.length) {
+                offset_ = 0;
+                pair_++;
+            }
         }
         return !batch.empty();
     }
 
-    void compare(ChunkReader &reader, const std::vector<Pair> &batch)
+    void compare(ChunkReader &reader, const std::vector<Piece> &batch)
     {
         std::vector<ByteRange> ranges;
-        for (const Pair &pair : batch)
-            ranges.push_back({pair.target->path, 0, pair.length});
+        int64_t asked = 0;
+        for (const Piece &piece : batch) {
+            ranges.push_back({piece.target->path, piece.offset, piece.length});
+            asked += piece.length;
+        }
+        limiter_.received(asked);
         std::vector<unsigned char> content;
         size_t open = batch.size();
         FileDescriptor fd;
-        std::vector<int64_t> compared(batch.size(), 0); // bytes
+        std::vector<int64_t> compared(batch.size()); // up to this offset
+        for (size_t i = 0; i < batch.size(); i++)
+            compared[i] = batch[i].offset;
         reader.checksum_blocks(ranges, block_size_, [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
-            const Pair &pair = batch[range];
+            const Piece &piece = batch[range];
             if (open != range) {
-                fd = context_.target.open_read(pair.target->path);
+                fd = context_.target.open_read(piece.target->path);
                 ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
                 open = range;
             }
             compared[range] = offset + static_cast<int64_t>(sums.size() / checksum_bytes * block_size_);
             content.resize(sums.size() / checksum_bytes * block_size_);
-            size_t got = read_at(fd.get(), content, offset, pair.target->path);
-            compare_row(pair, offset, std::span(content).first(got), sums);
+            size_t got = read_at(fd.get(), content, offset, piece.target->path);
+            compare_row(piece, offset, std::span(content).first(got), sums);
             context_.progress.add(static_cast<int64_t>(content.size()));
         });
         // A file that has shrunk or gone meanwhile; and nobody can make us believe by silence that blocks are equal.
         for (size_t i = 0; i < batch.size(); i++)
-            add_blocks(batch[i], compared[i], batch[i].length);
+            add_blocks(batch[i], compared[i], batch[i].offset + batch[i].length);
     }
 
-    void add_blocks(const Pair &pair, int64_t from, int64_t to)
+    void add_blocks(const Piece &piece, int64_t from, int64_t to)
     {
         std::lock_guard lock(mutex_);
         for (int64_t offset = from; offset < to; offset += block_size_)
-            differing_.add_block(pair.relation.relation, block_number(pair, offset));
+            differing_.add_block(piece.relation.relation, block_number(piece, offset));
     }
 
-    uint32_t block_number(const Pair &pair, int64_t offset) const
+    uint32_t block_number(const Piece &piece, int64_t offset) const
     {
-        return static_cast<uint32_t>(int64_t{pair.relation.segment} * segment_blocks_ + offset / block_size_);
+        return static_cast<uint32_t>(int64_t{piece.relation.segment} * segment_blocks_ + offset / block_size_);
     }
 
-    void compare_row(const Pair &pair, int64_t offset, std::span<const unsigned char> content, std::span<const unsigned char> sums)
+    void compare_row(const Piece &piece, int64_t offset, std::span<const unsigned char> content, std::span<const unsigned char> sums)
     {
-        uint32_t first = block_number(pair, offset);
+        uint32_t first = block_number(piece, offset);
         for (uint32_t i = 0; i * checksum_bytes < sums.size(); i++) {
             size_t at = size_t{i} * block_size_;
             bool equal = at + block_size_ <= content.size() &&
@@ -148,7 +152,7 @@ private:
             if (equal)
                 continue;
             std::lock_guard lock(mutex_);
-            differing_.add_block(pair.relation.relation, first + i);
+            differing_.add_block(piece.relation.relation, first + i);
         }
     }
 
@@ -157,9 +161,12 @@ private:
     const Context &context_;
     const uint32_t block_size_;
     const uint32_t segment_blocks_;
-    const std::vector<Pair> pairs_;
+    const std::vector<ComparableFile> pairs_;
+    RateLimiter limiter_;
+    const int64_t bytes_per_batch_;
     std::mutex mutex_;
-    size_t position_ = 0;
+    size_t pair_ = 0;    // the next piece: in this pair,
+    int64_t offset_ = 0; // from here on
     BlockMap differing_;
 };
 

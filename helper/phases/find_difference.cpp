@@ -31,7 +31,13 @@ std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source 
     compare_ = true;
     context_.summary.compared = true;
     Difference difference;
-    difference.start = begin_comparison(inspection, source);
+    if (context_.options.dry_run) {
+        // Nothing is fetched that replay would have to repair: no backup is needed, and no checkpoint on the source.
+        difference.start = last_completed(inspection.source_control);
+        source.hold_wal(difference.start.redo);
+    } else {
+        difference.start = begin_comparison(inspection, source);
+    }
     return difference;
 }
 

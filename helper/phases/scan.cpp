@@ -2,6 +2,7 @@
 
 #include "helper/cancel.h"
 #include "helper/phases/shared_history.h"
+#include "helper/phases/shared_segments.h"
 
 #include <algorithm>
 
@@ -43,7 +44,8 @@ public:
         }
         Difference &found = outcome_.difference;
         const ControlFile &control = inspection_.target_control;
-        found.common = find_last_checkpoint(wal_, inspection_.target_history, inspection_.segment_size,
+        auto wal_of_both = make_shared_segments(wal_, source_, inspection_.segment_size, found.divergence);
+        found.common = find_last_checkpoint(*wal_of_both, inspection_.target_history, inspection_.segment_size,
                                             control.data.system_identifier, found.divergence);
         found.start = found.common;
         for (const ControlFile *side : {&inspection_.target_control, &inspection_.source_control})
@@ -54,7 +56,7 @@ public:
         options.start = found.common.redo;
         options.full_page_writes_at_start = found.common.full_page_writes;
         options.divergence = found.divergence;
-        WalScanResult wal = scan_wal(wal_, options);
+        WalScanResult wal = scan_wal(*wal_of_both, options);
         context_.summary.lost = wal.lost;
         check_hints_are_logged(control);
         if (!inspection_.source_control.data.checkPointCopy.fullPageWrites)

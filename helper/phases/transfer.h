@@ -9,8 +9,8 @@
 
 namespace failback {
 
-// Thrown by transfer() after a scan: what was copied cannot be completed by the WAL there is. A comparison, which starts
-// from a checkpoint of its own, can.
+// Thrown after a scan, before the commit: what was copied cannot be completed by the WAL there is (transfer()), or would
+// cost more than a comparison, which starts from a checkpoint of its own.
 struct NeedsComparison {
     std::string reason;
 };

@@ -1,0 +1,70 @@
+# Comparing contents with all that can be in the way: pages that have rotted, tablespaces, a source that is written to all
+# the time, a standby as source.
+use strict;
+use warnings;
+use FailbackTest;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'pg_rewind knows no comparing' if is_pg_rewind();
+
+my $place = PostgreSQL::Test::Utils::tempdir();
+mkdir "$place/old";
+my $old = start_primary('old');
+$old->safe_psql('postgres', "CREATE TABLESPACE elsewhere LOCATION '$place/old'");
+$old->safe_psql('postgres', "CREATE TABLE $_ AS SELECT i, md5(i::text) AS t FROM generate_series(1, 30000) i; CREATE INDEX ON $_ (i)")
+  for ('quiet', 'busy');
+$old->safe_psql('postgres', 'ALTER TABLE busy SET TABLESPACE elsewhere; VACUUM FREEZE');
+run_log([ 'pgbench', '-i', '-q', '-s', 3, '--tablespace=elsewhere', '-d', $old->connstr('postgres') ]);
+my $new = add_standby('new', $old, options => [ '-T', "$place/old=$place/new" ]);
+my $mirror = add_standby('mirror', $new, options => [ '-T', "$place/new=$place/mirror" ]);
+promote($new);
+my $load = pgbench_start($new, '-c', 4, '-T', 600);
+$old->safe_psql('postgres', "UPDATE busy SET t = 'old' WHERE i % 100 = 0; CREATE TABLE lost TABLESPACE elsewhere AS SELECT * FROM busy");
+my $quiet = $old->safe_psql('postgres', "SELECT pg_relation_filepath('quiet')");
+$old->stop('fast');
+
+# Bits rot, in pages that no WAL names.
+open my $file, '+<:raw', $old->data_dir . "/$quiet" or die $!;
+for my $block (7, 70, 170)
+{
+	seek $file, $block * 8192 + 5000, 0;
+	print $file 'rot';
+}
+close $file;
+
+# By WAL they stay, as nothing speaks of them; page checksums do.
+my $copy = PostgreSQL::Test::Utils::tempdir_short() . '/copy';
+system_or_bail('cp', '-a', $old->data_dir, $copy);
+system_or_bail('cp', '-a', "$place/old", "$place/copy");
+for my $link (glob "$copy/pg_tblspc/*")
+{
+	unlink $link;
+	symlink "$place/copy", $link or die "symlink: $!";
+}
+my @source = ('--source-server=' . source_conninfo($new));
+my ($succeeded, $output) = run_tool('-D', $copy, @source, '--mode=wal');
+ok($succeeded, 'by WAL') or diag($output);
+my $still = (run_command([ tool(), 'diff', '-D', $copy, @source ]))[0];
+like($still, qr/^differs +\Q$quiet\E: 3 of \d+ blocks/m, 'diff finds the rotten pages that going by WAL has left');
+
+# The primary under load, slowly and then as it comes.
+my $report = PostgreSQL::Test::Utils::tempdir() . '/report';
+failback_ok($old, $new, compares => 1, options => [ '--mode=compare', '--max-rate-read=30M', "--report=$report" ]);
+my $facts = decode_json(slurp_file($report));
+my $slowest = $facts->{bytes}{compared} / 30 / 1024 / 1024;
+cmp_ok($facts->{seconds}{compare}, '>=', 0.9 * $slowest, '--max-rate-read is kept');
+cmp_ok($facts->{bytes}{compared}, '>', 40_000_000, 'everything was compared');
+is($old->safe_psql('postgres', "SELECT count(*), to_regclass('lost') FROM quiet"), '30000|', 'the rotten table can be read');
+
+# A standby of it, which replays all that load.
+$old->stop('fast');
+failback_ok($old, $mirror, compares => 1, options => ['--mode=compare']);
+is(readlink((glob $old->data_dir . '/pg_tblspc/*')[0]), "$place/old", 'the tablespace is where it was');
+$load->{handle}->signal('INT');
+IPC::Run::finish($load->{handle});
+wait_streaming($mirror, $new);
+ends_equal($old, $mirror, writer => $new);
+
+done_testing();
