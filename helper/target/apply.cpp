@@ -5,6 +5,7 @@
 #include "helper/target/parallel.h"
 #include "helper/target/redo_file.h"
 #include "helper/target/staging.h"
+#include "helper/target/tablespace_location.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -41,20 +42,13 @@ void remove_all(const TargetDirectory &target, const StagedPlan &plan)
     }
 }
 
-// The directory a new tablespace's link leads to: outside of the data directory, as its administrator placed it.
-void make_tablespace_location(const std::string &location)
-{
-    if (::mkdir(location.c_str(), 0700) != 0 && errno != EEXIST)
-        throw io_error("create tablespace directory", location, errno);
-}
-
-void create_all(const TargetDirectory &target, const StagedPlan &plan)
+void create_all(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync)
 {
     for (const FileAction &action : plan.actions) {
         if (action.kind == FileActionKind::create_directory)
             target.make_directory(action.path);
         else if (action.kind == FileActionKind::create_symlink) {
-            make_tablespace_location(action.link_target);
+            make_tablespace_location(action.link_target, target.directory_mode(), sync != SyncKind::none);
             target.make_symlink(action.path, action.link_target);
         }
     }
@@ -212,7 +206,7 @@ void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOpt
     auto old_control = target.read_file(moved_control_path, max_control_bytes);
     target.write_file(applying_path, old_control.value_or(std::vector<unsigned char>{}), options.sync != SyncKind::none);
     remove_all(target, plan);
-    create_all(target, plan);
+    create_all(target, plan, options.sync);
     rename_all(target, plan);
     run_parallel(options.threads, plan.redo_files.size(),
                  [&](size_t i) { RedoApplier(target, plan, options).run(plan.redo_files[i]); });
