@@ -8,6 +8,9 @@
 #                       kills and I/O errors at many more instants than installcheck tries (FAULTS=500)
 #   make demo           a split brain and its failback, under two minutes
 #   make bench          pg_failback beside pg_rewind on copies of the same cluster
+#   make bench-compare  comparing contents beside rsync, pg_basebackup and pgbackrest
+#   make bench-far-behind
+#                       a small cluster and gigabytes of WAL: by WAL or by contents (WAL_GB=4)
 #   make check-packages are the needed Debian packages there?
 #   make tidy, walls    static analysis; who includes whom
 #   make clean
@@ -47,6 +50,12 @@ demo:
 bench:
 	@.ci/step-down bench/run
 
+bench-compare:
+	@.ci/step-down bench/compare
+
+bench-far-behind:
+	@.ci/step-down bench/far-behind
+
 check-packages:
 	@.ci/packages $(if $(filter 0,$(shell id -u)),install,check)
 
@@ -61,4 +70,4 @@ clean:
 	-$(MAKE) -C helper clean
 	rm -rf build tmp_check
 
-.PHONY: all install uninstall installcheck installcheck-faults unit demo bench check-packages tidy walls clean
+.PHONY: all install uninstall installcheck installcheck-faults unit demo bench bench-compare bench-far-behind check-packages tidy walls clean

@@ -11,7 +11,7 @@ use IO::Socket::INET;
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(run capture sql make_server make_standby start_server stop_server promote_server
-  conninfo wait_for free_port place database_rows seconds_of say_line);
+  conninfo wait_for free_port place database_rows joins_and_agrees seconds_of say_line);
 
 my $pg_config = $ENV{PG_CONFIG} || "pg_config";
 my $bindir = qx($pg_config --bindir);
@@ -170,6 +170,24 @@ SQL
 		$rows{$table} = join(' rows, hash ', @values);
 	}
 	return \%rows;
+}
+
+# Starts the directory `data` as a standby of `primary` on `port`; dies unless it gets the same rows in the tables that
+# match. Returns it, running.
+sub joins_and_agrees
+{
+	my ($data, $primary, $port, $pattern) = @_;
+	my $standby = { name => 'joined', data => $data, port => $port };
+	settings($standby, "primary_conninfo = '" . conninfo($primary) . "'\n");
+	open my $signal, '>', "$data/standby.signal" or die "could not create standby.signal: $!";
+	close $signal;
+	start_server($standby);
+	my $position = sql($primary, 'SELECT pg_current_wal_lsn()');
+	wait_for($standby, "SELECT pg_last_wal_replay_lsn() >= '$position'");
+	my ($here, $there) = map { my $rows = database_rows($_, $pattern); join(';', map { "$_ $rows->{$_}" } sort keys %$rows) }
+	  ($standby, $primary);
+	die "rows differ on $data\n" if $here ne $there;
+	return $standby;
 }
 
 sub seconds_of

@@ -8,6 +8,7 @@ use warnings;
 use Exporter 'import';
 use IO::Select;
 use IO::Socket::INET;
+use List::Util qw(sum0);
 use Time::HiRes qw(time);
 
 our @EXPORT = qw(measure counted median);
@@ -19,6 +20,15 @@ sub _status_kb
 	open my $file, '<', "/proc/$pid/status" or return undef;
 	while (my $line = <$file>) { return $1 if $line =~ /^$name:\s+(\d+)/; }
 	return undef;
+}
+
+# Bytes that a process has read from files (sockets are not counted); 0 if it has ended.
+sub _bytes_read
+{
+	my ($pid) = @_;
+	open my $file, '<', "/proc/$pid/io" or return 0;
+	while (my $line = <$file> // '') { return $1 if $line =~ /^rchar: (\d+)/; }
+	return 0;
 }
 
 # Processes of the server with this postmaster that serve `user`.
@@ -36,13 +46,14 @@ sub _backends
 	return @found;
 }
 
-# measure(command, log => file, postmaster => pid, user => role): { seconds, status, helper_mb, backend_mb }.
+# measure(command, log => file, postmaster => pid, user => role): { seconds, status, helper_mb, backend_mb, helper_read,
+# backend_read }; the latter are bytes read from files, of all backends together.
 # Memory is looked at every 5 ms: VmHWM of the command, which only grows; RssAnon, private memory, of the
 # backends, because shared buffers that they touch are not theirs.
 sub measure
 {
 	my ($command, %option) = @_;
-	my ($helper, $backend, $rounds, %serving) = (0, 0, 0);
+	my ($helper, $backend, $rounds, $read, %serving, %backend_read) = (0, 0, 0, 0);
 	my $start = time();
 	my $pid = fork() // die "could not fork: $!";
 	if ($pid == 0)
@@ -56,6 +67,7 @@ sub measure
 	{
 		my $now = _status_kb($pid, 'VmHWM') // 0;
 		$helper = $now if $now > $helper;
+		$read = _bytes_read($pid) || $read;
 		if ($option{postmaster})
 		{
 			%serving = map { $_ => 1 } _backends($option{postmaster}, $option{user}) if $rounds++ % 10 == 0;
@@ -63,6 +75,7 @@ sub measure
 			{
 				my $private = _status_kb($server, 'RssAnon') // 0;
 				$backend = $private if $private > $backend;
+				$backend_read{$server} = _bytes_read($server) || $backend_read{$server};
 			}
 		}
 		select(undef, undef, undef, 0.005);
@@ -71,7 +84,9 @@ sub measure
 		status => $? >> 8,
 		seconds => time() - $start,
 		helper_mb => $helper / 1024,
-		backend_mb => $backend / 1024
+		backend_mb => $backend / 1024,
+		helper_read => $read,
+		backend_read => sum0(map { $_ // 0 } values %backend_read)
 	};
 }
 

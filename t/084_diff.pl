@@ -86,5 +86,8 @@ is($new->safe_psql('postgres', $position), $before, 'it started no checkpoint an
 ($output) = diff('--report=-');
 ok(decode_json($output)->{differs}, '--report=- gives a program nothing else');
 
+# With a stopped source nobody knows names.
 $new->stop('fast');
+my ($local) = run_command([ tool(), 'diff', '-D', $old->data_dir, '--source-pgdata', $new->data_dir ]);
+like($local, qr/^differs +\Q$file{same}\E: 1 of \d+ blocks, [^;]*$/m, 'from a directory');
 done_testing();
