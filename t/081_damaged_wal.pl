@@ -72,6 +72,8 @@ for my $what (sort keys %damage)
 }
 
 # The source's own WAL, found out when all has been copied and before anything is changed.
+# Not the segment of the divergence, which is read for another reason.
+$new->safe_psql('postgres', 'SELECT pg_switch_wal()');
 upsert($new, 10);
 my $theirs = last_wal_file($new);
 my $their_path = $new->data_dir . "/pg_wal/$theirs";
