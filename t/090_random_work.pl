@@ -103,11 +103,23 @@ sub copy_of
 sub comes_back
 {
 	my ($what, $target, $source, %option) = @_;
+	my @options = (@{ $option{options} // [] }, '--jobs=' . (1 + int(rand(4))), '--compress=' . ('none', 'lz4', 'zstd')[ rand(3) ]);
+	# Sometimes it is brought back before: not started then, or started and gone at once.
+	my $before = rand();
+	if ($before < 0.3)
+	{
+		my $started = $before < 0.15;
+		defined failback_ok($target, $source, standby_settings => '-R', options => \@options, compares => 1, start => $started)
+		  or BAIL_OUT("$what: failback failed");
+		finish(work($source, 5));
+		$target->stop('immediate') if $started;
+	}
 	my @busy = $option{busy} ? work($source, 25) : ();
-	my $output = failback_ok($target, $source, standby_settings => '-R', options => $option{options}, compares => 1);
+	my $output = failback_ok($target, $source, standby_settings => '-R', options => \@options, compares => 1);
 	finish(@busy);
 	defined $output or BAIL_OUT("$what: failback failed");
-	my $way = $output =~ /comparing contents, because (.*)/ ? $1 =~ s/[0-9A-F]+\/[0-9A-F]+/LSN/gr : $option{options} ? 'compare' : 'wal';
+	my $way = $output =~ /comparing contents, because (.*)/ ? $1 =~ s/[0-9A-F]+\/[0-9A-F]+/LSN/gr
+	  : $output =~ /no rewind required/ ? 'no rewind' : $option{options} ? 'compare' : 'wal';
 	$ways{$way}++;
 	wait_streaming($target, $source);
 	same_large_objects_and_sequences($target, $source);
