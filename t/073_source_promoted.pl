@@ -23,9 +23,9 @@ $old->stop('fast');
 
 my $before = fingerprint($old->data_dir);
 my $output = '';
-my $run = failback_slowly($old, $mirror, \$output);
+# So slow that the promotion is done before it; held it cannot be, as 19 waits for sessions that are stuck in sending.
+my $run = failback_slowly($old, $mirror, \$output, '--max-rate=600k');
 promote($mirror);
-$run->signal('CONT');
 ok($run->pumpable, 'it was promoted while the tool was at work');
 ok(!IPC::Run::finish($run), 'the run fails');
 is($run->result, 1, 'with exit status 1');

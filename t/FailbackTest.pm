@@ -221,8 +221,8 @@ sub failback
 	return run_tool('-D', $target->data_dir, '--source-server=' . source_conninfo($source), @options);
 }
 
-# failback_slowly(TARGET, SOURCE, \OUTPUT, options...): starts the tool in the background and holds it when something has been
-# copied. The caller does what is to happen meanwhile, sends CONT to the handle that is returned, and finishes it.
+# failback_slowly(TARGET, SOURCE, \OUTPUT, options...): starts the tool in the background and returns when something has been
+# copied. The caller does what is to happen meanwhile and finishes the handle that is returned.
 sub failback_slowly
 {
 	my ($target, $source, $output, @options) = @_;
@@ -238,8 +238,6 @@ sub failback_slowly
 		eval { $bytes += -s "$staging/$_" // 0 for files_below($staging); 1 } or return 0;
 		return $bytes > 100_000;
 	});
-	# A slow machine must not let it come to its end.
-	$run->signal('STOP');
 	return $run;
 }
 
