@@ -148,8 +148,9 @@ for my $round (1 .. $rounds)
 	finish(@early) if rand() < 0.7; # otherwise the standby is promoted in the midst of it
 	promote($source);
 	finish(@early);
-	# What replay makes of such pages is compared with what the source had.
-	my $checked = (('') x 3, 'heap, heap2', 'btree', 'gin, gist', 'spgist, brin, hash, sequence')[ rand(7) ];
+	# What replay makes of such pages is compared with what the source had. Not of hash indexes: their records name pages
+	# that they do not restore, and replay stops there if a later record drops the index, whose file is then not copied.
+	my $checked = (('') x 3, 'heap, heap2', 'btree', 'gin, gist', 'spgist, brin, sequence')[ rand(7) ];
 	$source->safe_psql('postgres', "ALTER SYSTEM SET wal_consistency_checking = '$checked'");
 	$source->safe_psql('postgres', 'SELECT pg_reload_conf()');
 	my %option = (file_copy => rand() < 0.2);

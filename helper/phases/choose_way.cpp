@@ -100,6 +100,10 @@ std::optional<std::string> reason_to_compare(const Context &context, const Inspe
     costs.content_bytes = plan.bytes_to_fetch;
     costs.wal_bytes = fetched_bytes(wal);
     costs.fetched_anyway = fetched_either_way(plan, files);
+    // A standby makes no checkpoint for us: what it has replayed since its last one is WAL that a comparison needs too.
+    Lsn current = inspection.source_state.current;
+    if (inspection.source_state.in_recovery && inspection.source_control.redo() < current)
+        costs.fetched_anyway += static_cast<int64_t>(current.value - inspection.source_control.redo().value);
     for (const ComparableFile &file : files)
         costs.compared_bytes += file.length;
     bool explain = context.options.explain_mode;
