@@ -20,6 +20,7 @@ enum class ErrorCode {
     not_supported,      // SQLSTATE 0A000
     wrong_state,        // SQLSTATE 55000: the cluster is not in the state this needs
     connection_failure, // SQLSTATE 08006
+    protocol_violation, // SQLSTATE 08P01: the other side answered what was not asked; nothing it says is to be relied on
     cancelled,          // SQLSTATE 57014: a signal asked us to stop
     internal,           // SQLSTATE XX000
 };

@@ -209,6 +209,8 @@ void check_relative_path(std::string_view path)
         std::string_view part = take_part(rest);
         if (part.empty())
             refuse("The path contains an empty part.");
+        if (part.size() > max_part_length)
+            refuse("A part of the path is too long.");
         if (part == "." || part == "..")
             refuse("The path contains \".\" or \"..\".");
     }

@@ -12,10 +12,12 @@ namespace failback {
 // Longest relative path served or accepted, bytes (MAXPGPATH is 1024, and the data directory's own
 // path has to fit too when PostgreSQL opens the file).
 inline constexpr size_t max_path_length = 1023;
+// And of one name in it, bytes: NAME_MAX of Linux.
+inline constexpr size_t max_part_length = 255;
 
 // Throws Error(invalid_parameter), with a hint, unless `path` is a relative path inside a data
 // directory: not empty, not absolute, no empty part, no "." or "..", no NUL or control character,
-// not longer than max_path_length.
+// not longer than max_path_length, no part longer than max_part_length.
 void check_relative_path(std::string_view path);
 
 // What a path in a data directory is, by its name alone.

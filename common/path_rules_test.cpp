@@ -9,6 +9,16 @@ using namespace std::string_view_literals;
 
 namespace {
 
+std::string path_of_length(size_t length)
+{
+    std::string path;
+    while (path.size() < length)
+        path += path.size() % 100 == 99 ? '/' : 'a';
+    if (path.back() == '/')
+        path.back() = 'a';
+    return path;
+}
+
 TEST(CheckRelativePath, Refused)
 {
     for (std::string_view path : {""sv, "/etc/passwd"sv, ".."sv, "../x"sv, "base/../../x"sv, "base/.."sv, "."sv,
@@ -22,7 +32,9 @@ TEST(CheckRelativePath, Refused)
             EXPECT_FALSE(error.hint().empty());
         }
     }
-    EXPECT_THROW(check_relative_path(std::string(max_path_length + 1, 'a')), Error);
+    EXPECT_THROW(check_relative_path(path_of_length(max_path_length + 1)), Error);
+    EXPECT_THROW(check_relative_path("base/" + std::string(max_part_length + 1, 'a')), Error);
+    EXPECT_THROW(check_relative_path(std::string(max_part_length + 1, 'a') + "/x"), Error);
 }
 
 TEST(CheckRelativePath, Accepted)
@@ -30,7 +42,8 @@ TEST(CheckRelativePath, Accepted)
     for (std::string_view path : {"base/5/1259"sv, "postgresql.conf"sv, "..a"sv, "a..b"sv, "..."sv, "name with space"sv,
                                   "pg_tblspc/16384/PG_15_202209061/5/16400_fsm.2"sv, "caf\xc3\xa9"sv})
         EXPECT_NO_THROW(check_relative_path(path)) << path;
-    EXPECT_NO_THROW(check_relative_path(std::string(max_path_length, 'a')));
+    EXPECT_NO_THROW(check_relative_path(path_of_length(max_path_length)));
+    EXPECT_NO_THROW(check_relative_path("base/" + std::string(max_part_length, 'a')));
 }
 
 TEST(ClassifyPath, Table)

@@ -25,6 +25,8 @@ int sqlstate_of(ErrorCode code)
         return ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
     case ErrorCode::connection_failure:
         return ERRCODE_CONNECTION_FAILURE;
+    case ErrorCode::protocol_violation:
+        return ERRCODE_PROTOCOL_VIOLATION;
     case ErrorCode::cancelled:
         return ERRCODE_QUERY_CANCELED;
     case ErrorCode::internal:

@@ -22,8 +22,8 @@ enum class ChecksumOf { all, untracked };
 class ManifestStream final : public RowStream {
 public:
     ManifestStream(const ChecksumAlgorithm *algorithm, ChecksumOf checksum_of, XLogRecPtr wal_from, bool private_keys)
-        : algorithm_(algorithm), checksum_of_(checksum_of), walk_(DataDir, walk_options(private_keys)),
-          wal_from_(wal_from)
+        : algorithm_(algorithm), checksum_of_(checksum_of), private_keys_(private_keys),
+          walk_(DataDir, walk_options(private_keys)), wal_from_(wal_from)
     {
         if (wal_from_ != 0)
             wal_ = RunningWal::look(ControlImage::read());
@@ -65,7 +65,16 @@ private:
         PathClass path_class = classify_path(entry.path);
         if (path_class == PathClass::control_file)
             return false;
+        if (!private_keys_ && (path_class == PathClass::configuration || path_class == PathClass::other) && is_key(entry))
+            return false;
         return path_class != PathClass::wal_segment || is_wanted_segment(entry);
+    }
+
+    static bool is_key(const FileEntry &entry)
+    {
+        struct stat status;
+        return entry.kind == FileKind::regular && ::lstat((std::string(DataDir) + "/" + entry.path).c_str(), &status) == 0 &&
+               is_key_of_server(status);
     }
 
     // Only complete segments of this server's own history, between wal_from and now: no recycled
@@ -138,6 +147,7 @@ private:
 
     const ChecksumAlgorithm *algorithm_; // nullptr: none
     ChecksumOf checksum_of_;
+    bool private_keys_;
     DirectoryWalk walk_;
     XLogRecPtr wal_from_;
     std::optional<RunningWal> wal_; // if WAL segments are listed

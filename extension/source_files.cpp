@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 
 extern "C" {
+#include "common/relpath.h"
 #include "postmaster/syslogger.h"
 #include "storage/fd.h"
+#include "utils/guc.h"
 }
 
 namespace failback {
@@ -20,6 +22,17 @@ bool is_below(std::string_view path, std::string_view directory)
 {
     return path.size() >= directory.size() && path.starts_with(directory) &&
            (path.size() == directory.size() || path[directory.size()] == '/');
+}
+
+// pg_tblspc/OID/NAME, where NAME is not what this server keeps there: others may use the same place.
+bool is_beside_tablespace(std::string_view path)
+{
+    constexpr std::string_view tablespaces = "pg_tblspc/";
+    size_t slash = path.starts_with(tablespaces) ? path.find('/', tablespaces.size()) : std::string_view::npos;
+    if (slash == std::string_view::npos)
+        return false;
+    std::string_view inner = path.substr(slash + 1);
+    return inner.substr(0, inner.find('/')) != TABLESPACE_VERSION_DIRECTORY;
 }
 
 // Opened once in the life of the backend.
@@ -38,6 +51,14 @@ std::optional<std::string> source_log_directory()
     return log_directory_inside(Log_directory, DataDir);
 }
 
+bool is_key_of_server(const struct stat &status)
+{
+    // Relative to the data directory, which is where a server process works.
+    const char *ssl_key_file = pg_call([] { return GetConfigOption("ssl_key_file", true, false); });
+    struct stat key;
+    return ssl_key_file && ::stat(ssl_key_file, &key) == 0 && key.st_dev == status.st_dev && key.st_ino == status.st_ino;
+}
+
 ServedPaths::ServedPaths()
     : superuser_(pg_call([] { return superuser(); })), log_directory_(source_log_directory())
 {
@@ -53,6 +74,8 @@ void ServedPaths::check(std::string_view path) const
         refuse("Private keys are served to superusers only.");
     if (log_directory_ && is_below(path, *log_directory_))
         refuse("Server logs belong to each server.");
+    if (is_beside_tablespace(path))
+        refuse("Only this server's directory is served from a tablespace.");
     switch (classify_path(path)) {
     case PathClass::excluded:
     case PathClass::relation_temporary:
@@ -107,6 +130,9 @@ SourceFile::SourceFile(const std::string &path) : path_(path)
     if (!S_ISREG(status.st_mode))
         throw Error(ErrorCode::invalid_parameter, format("\"%s\" is not a regular file", path.c_str()), {},
                     "Ask for the regular files that pg_failback_manifest lists.");
+    if (!parse_relation_path(path) && is_key_of_server(status) && !pg_call([] { return superuser(); }))
+        throw Error(ErrorCode::access_denied, format("file \"%s\" is not served", path.c_str()), {},
+                    "Private keys are served to superusers only.");
     size_ = status.st_size;
 }
 

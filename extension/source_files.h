@@ -5,6 +5,8 @@
 #include "common/file_descriptor.h"
 #include "extension/boundary.h"
 
+#include <sys/stat.h>
+
 namespace failback {
 
 // Where this server's logs are, as log_directory_inside() says it.
@@ -23,14 +25,17 @@ private:
     std::optional<std::string> log_directory_;
 };
 
+// Whether this is the file that ssl_key_file names, whatever its name here: by device and inode.
+bool is_key_of_server(const struct stat &status);
+
 // An open regular file of the data directory, or none. Counted among the server's descriptors.
 class SourceFile {
 public:
     SourceFile() = default;
     // Opens `path`, relative to the data directory and accepted by ServedPaths::check(). No link is
     // followed but pg_wal and pg_tblspc/OID themselves. Leaves the object empty when there is no
-    // such file; throws Error(access_denied) for a link, Error(invalid_parameter) for what is not a
-    // regular file, Error(io_error) for the rest.
+    // such file; throws Error(access_denied) for a link, or for a key of this server unless a superuser asks,
+    // Error(invalid_parameter) for what is not a regular file, Error(io_error) for the rest.
     explicit SourceFile(const std::string &path);
     SourceFile(SourceFile &&) = default;
     SourceFile &operator=(SourceFile &&) = default;

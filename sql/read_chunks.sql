@@ -47,7 +47,9 @@ SELECT first_range, results, finished, length(payload) FROM pg_failback_read_chu
 SELECT count(*), sum(cardinality(results)), count(*) FILTER (WHERE finished)
   FROM (SELECT r.* FROM (SELECT array_agg('regress_none'::text) AS p, array_agg(0::int8) AS o, array_agg(1::int8) AS l
                            FROM generate_series(1, 65536)) a, pg_failback_read_chunks(p, o, l) r) r;
-SELECT results FROM pg_failback_read_chunks(ARRAY['pg_tblspc/99999/PG_1_1/2/3', 'pg_wal/000000990000000000000001'], ARRAY[0, 0], ARRAY[1, 1]);
+SELECT format('pg_tblspc/99999/PG_%s_%s/2/3', current_setting('server_version_num')::int / 10000, catalog_version_no) AS gone
+  FROM pg_control_system() \gset
+SELECT results FROM pg_failback_read_chunks(ARRAY[:'gone', 'pg_wal/000000990000000000000001'], ARRAY[0, 0], ARRAY[1, 1]);
 
 -- Offsets beyond 2 and 4 GB. Earlier tools stopped at 2148254528.
 SELECT shell('truncate -s 2148254528 regress_big && printf end >> regress_big && truncate -s 5000000000 regress_big && printf far >> regress_big');

@@ -88,7 +88,7 @@ void Stager::row(const ChunkRow &row)
     // What cannot be unpacked has to be found out now, also if it goes to the redo file as it came: after the commit it
     // would be too late.
     if (row.payload.size() > static_cast<size_t>(row_payload_bytes))
-        throw Error(ErrorCode::data_corrupted, "the source sent a row that is larger packed than unpacked");
+        throw Error(ErrorCode::protocol_violation, "the source sent a row that is larger packed than unpacked");
     std::span<const unsigned char> content = row_content(row, content_);
 
     redo_pieces_.clear();

@@ -9,8 +9,12 @@
 #include "helper/standby/standby_settings.h"
 #include "helper/target/parallel.h"
 
+#include <algorithm>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <unordered_set>
 
 namespace failback {
 
@@ -31,14 +35,34 @@ SettingValues target_settings(const Context &context, const ConfigLocation &conf
     }
 }
 
+// For the names of all files, bytes: a quarter of what this process may use.
+size_t manifest_memory()
+{
+    constexpr size_t minimum = size_t{64} * 1024 * 1024;
+    size_t available = static_cast<size_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    struct rlimit limit;
+    if (::getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+        available = std::min<size_t>(available, limit.rlim_cur);
+    return std::max(available / 4, minimum);
+}
+
 std::vector<FileEntry> list_source(Source &source, const std::vector<std::string> &log_directories)
 {
     std::vector<FileEntry> entries;
     // The source decides how many there are, our memory how many can be taken.
-    constexpr size_t max_entries = 20'000'000;
+    constexpr int64_t max_total_size = int64_t{1} << 60; // bytes; far from where sums overflow
+    const size_t max_names = manifest_memory();
+    size_t names = 0;
+    int64_t total_size = 0;
     source.list_files([&](FileEntry &&entry) {
-        if (entries.size() == max_entries)
-            throw Error(ErrorCode::limit_exceeded, "the source lists too many files", format("More than %zu.", max_entries));
+        names += sizeof entry + entry.path.size() + entry.link_target.size();
+        if (names > max_names)
+            throw Error(ErrorCode::limit_exceeded, "the source lists too many files for this machine's memory",
+                        format("After %zu files the list has more than %s.", entries.size(),
+                               size_text(static_cast<int64_t>(max_names)).c_str()));
+        total_size += entry.size;
+        if (total_size > max_total_size)
+            throw Error(ErrorCode::limit_exceeded, "the source lists files of an impossible size");
         // The target's log directory may be an ordinary one on the source.
         for (const std::string &log : log_directories)
             if (!log.empty() && (entry.path == log || entry.path.starts_with(log + "/")))
@@ -48,7 +72,7 @@ std::vector<FileEntry> list_source(Source &source, const std::vector<std::string
     sort_manifest(entries);
     for (size_t i = 1; i < entries.size(); i++)
         if (entries[i].path == entries[i - 1].path)
-            throw Error(ErrorCode::data_corrupted, format("the source listed \"%s\" twice", entries[i].path.c_str()));
+            throw Error(ErrorCode::protocol_violation, format("the source listed \"%s\" twice", entries[i].path.c_str()));
     return entries;
 }
 
@@ -111,25 +135,36 @@ void warn_of_low_settings(const Context &context, const SettingValues &target, c
         context.summary.warnings.push_back(warning.message + "; " + warning.hint);
 }
 
-// Every name comes from the other side. Links are only where PostgreSQL has its own, and what lies in a tablespace is
-// this cluster's directory there.
+// An absolute path without control characters: what PostgreSQL makes of a tablespace's location.
+bool is_link_target(std::string_view target)
+{
+    return target.starts_with('/') && target.size() <= max_path_length &&
+           std::none_of(target.begin(), target.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+// Every name comes from the other side. Links are only where PostgreSQL has its own, what lies in a tablespace is this
+// cluster's directory there, and whatever is in a directory comes with that directory.
 void check_source_paths(const std::vector<FileEntry> &source, const std::string &tablespace_directory)
 {
     constexpr std::string_view tablespaces = "pg_tblspc/";
     auto refuse = [](const FileEntry &entry) {
-        throw Error(ErrorCode::data_corrupted, format("the source listed \"%s\", which no server has", entry.path.c_str()), "",
+        throw Error(ErrorCode::protocol_violation, format("the source listed \"%s\", which no server has", entry.path.c_str()), "",
                     "The target is unchanged. Do not trust this source.");
     };
+    std::unordered_set<std::string_view> directories;
+    for (const FileEntry &entry : source)
+        if (entry.kind != FileKind::regular)
+            directories.insert(entry.path);
     for (const FileEntry &entry : source) {
         std::string_view path = entry.path;
         bool below = path.starts_with(tablespaces);
         std::string_view rest = below ? path.substr(tablespaces.size()) : std::string_view{};
         std::string_view oid = rest.substr(0, rest.find('/'));
         bool is_tablespace = below && oid == rest && !oid.empty() && oid.find_first_not_of("0123456789") == std::string_view::npos;
+        if (size_t slash = path.rfind('/'); slash != std::string_view::npos && !directories.contains(path.substr(0, slash)))
+            refuse(entry);
         if (entry.kind == FileKind::symlink) {
-            bool absolute = entry.link_target.starts_with('/') && entry.link_target.find('\0') == std::string::npos &&
-                            entry.link_target.size() <= max_path_length;
-            if (!absolute || (path != "pg_wal" && !is_tablespace))
+            if (!is_link_target(entry.link_target) || (path != "pg_wal" && !is_tablespace))
                 refuse(entry);
         } else if (below && oid != rest) {
             std::string_view inner = rest.substr(oid.size() + 1);

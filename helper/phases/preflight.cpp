@@ -1,11 +1,14 @@
 #include "helper/phases/make_plan.h"
 
+#include "common/path_rules.h"
 #include "helper/target/staging.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
 #include <map>
+#include <memory>
 #include <set>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -30,6 +33,9 @@ public:
 
     void check(const std::vector<FileAction> &actions)
     {
+        for (const FileAction &action : actions)
+            if (action.kind == FileActionKind::create_directory || action.kind == FileActionKind::create_symlink)
+                made_.insert(action.path);
         for (const FileAction &action : actions) {
             if (action.kind == FileActionKind::create_symlink)
                 check_tablespace_location(action);
@@ -56,8 +62,52 @@ public:
     }
 
 private:
+    // Its real path, or that of its parent with its name if it is yet to be made; empty if neither can be found.
+    static std::string real_path(const std::string &path)
+    {
+        auto resolve = [](const std::string &existing) {
+            std::unique_ptr<char, decltype(&std::free)> real(::realpath(existing.c_str(), nullptr), std::free);
+            return std::string(real ? real.get() : "");
+        };
+        std::string real = resolve(path);
+        if (!real.empty())
+            return real;
+        std::string parent = resolve(parent_of(path));
+        return parent.empty() ? parent : parent + "/" + std::string(last_part(path));
+    }
+
+    // The data directory, and what its own links lead to.
+    std::vector<std::string> occupied_places() const
+    {
+        std::vector<std::string> places = {real_path(target_.path()), real_path(target_.absolute("pg_wal"))};
+        for (const std::string &tablespace : target_.names_in("pg_tblspc"))
+            places.push_back(real_path(target_.absolute("pg_tblspc/" + tablespace)));
+        return places;
+    }
+
+    // A location is what the source says, unless it was mapped.
+    bool is_acceptable_location(const std::string &location) const
+    {
+        try {
+            check_relative_path(std::string_view(location).substr(1));
+        } catch (const Error &) {
+            return false;
+        }
+        std::string real = real_path(location);
+        for (const std::string &place : occupied_places())
+            if (real == place || (real + "/").starts_with(place + "/"))
+                return false;
+        return true;
+    }
+
     void check_tablespace_location(const FileAction &action)
     {
+        if (!is_acceptable_location(action.link_target)) {
+            problems_.push_back(format("tablespace \"%s\": \"%s\" is no place for it: it lies in the data directory, its pg_wal or"
+                                       " another tablespace, or has parts that are no names",
+                                       action.path.c_str(), action.link_target.c_str()));
+            return;
+        }
         for (const std::string &other : locations_)
             if (other == action.link_target || other.starts_with(action.link_target + "/") || action.link_target.starts_with(other + "/"))
                 problems_.push_back(format("tablespace \"%s\": directory \"%s\" is another tablespace's too", action.path.c_str(),
@@ -94,7 +144,10 @@ private:
         try {
             FileDescriptor fd = target_.open_directory(parent);
             last_exists_ = static_cast<bool>(fd);
-            if (!fd && target_.exists(parent))
+            if (!fd && !made_.contains(parent) && !target_.exists(parent))
+                problems_.push_back(format("directory \"%s\" does not exist, and the source does not have it",
+                                           target_.absolute(parent).c_str()));
+            else if (!fd && target_.exists(parent))
                 problems_.push_back(format("\"%s\" is not a directory, or a link to one", target_.absolute(parent).c_str()));
         } catch (const Error &error) {
             problems_.push_back(error.what()); // a link in the way
@@ -109,8 +162,11 @@ private:
         FileDescriptor parent = target_.open_directory(parent_of(action.path));
         std::string name(last_part(action.path));
         struct stat status;
-        if (::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+        if (::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno != ENOENT) // such as a name that is too long for this filesystem
+                problems_.push_back(io_error("examine", target_.absolute(action.path), errno).what());
             return; // is made by this plan
+        }
         if (S_ISDIR(status.st_mode))
             return; // goes first
         if (!S_ISREG(status.st_mode))
@@ -170,6 +226,7 @@ private:
 
     const TargetDirectory &target_;
     std::map<std::string, int64_t> needed_; // by root directory of a filesystem that may be one of its own
+    std::set<std::string> made_; // directories and links, by this plan
     std::set<std::string> directories_;
     std::vector<std::string> locations_; // of tablespaces to be made
     std::vector<std::string> problems_;

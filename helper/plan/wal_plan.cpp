@@ -1,5 +1,6 @@
 #include "helper/plan/wal_plan.h"
 
+#include "common/error.h"
 #include "common/path_rules.h"
 
 #include <algorithm>
@@ -31,6 +32,12 @@ bool has_segment(const std::vector<FileEntry> &target, const std::string &name, 
 Segments sort_out(const WalPlanInput &input)
 {
     Segments segments;
+    // The end is what the source says.
+    constexpr uint64_t max_segments = 1024 * 1024;
+    if (input.end.value == 0 || input.end.value / input.segment_size > input.start.value / input.segment_size + max_segments)
+        throw Error(ErrorCode::protocol_violation,
+                    format("the source's WAL is said to end at %s, which cannot be", input.end.text().c_str()),
+                    format("Recovery starts at %s.", input.start.text().c_str()));
     uint64_t last = (input.end.value - 1) / input.segment_size;
     for (uint64_t segment = input.start.value / input.segment_size; segment <= last; segment++) {
         std::string name = wal_segment_name(*input.source_history, segment, input.segment_size, input.end);

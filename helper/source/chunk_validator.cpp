@@ -7,7 +7,7 @@ namespace {
 [[noreturn]] void refuse(const char *what, size_t range, std::span<const ByteRange> ranges)
 {
     std::string path = range < ranges.size() ? std::string(ranges[range].path) : std::string("(none)");
-    throw Error(ErrorCode::data_corrupted, format("the source sent %s", what),
+    throw Error(ErrorCode::protocol_violation, format("the source sent %s", what),
                 format("This happened at range %zu of %zu, file \"%s\".", range + 1, ranges.size(), path.c_str()),
                 "Nothing of it was used. Run the command again; if this stays, do not trust the source or the network.");
 }

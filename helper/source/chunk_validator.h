@@ -9,7 +9,7 @@ class ChunkValidator {
 public:
     explicit ChunkValidator(std::span<const ByteRange> ranges) : ranges_(ranges) {}
 
-    // Throws Error(data_corrupted) unless the row's checksum is right, it continues exactly where the one before
+    // Throws Error(protocol_violation) unless the row's checksum is right, it continues exactly where the one before
     // ended, its ranges were asked for and none gets more bytes than asked.
     void check(const ChunkRow &row);
 
@@ -27,7 +27,7 @@ class BlockSumsValidator {
 public:
     BlockSumsValidator(std::span<const ByteRange> ranges, uint32_t block_size) : ranges_(ranges), block_size_(block_size) {}
 
-    // range: 1-based; offset: of the first block in the file, bytes; sum_bytes: 16 for each block. Throws Error(data_corrupted).
+    // range: 1-based; offset: of the first block in the file, bytes; sum_bytes: 16 for each block. Throws Error(protocol_violation).
     void check(int32_t range, int64_t offset, size_t sum_bytes);
 
 private:

@@ -42,7 +42,7 @@ protected:
             validator.check(row);
             return "";
         } catch (const Error &error) {
-            EXPECT_EQ(error.code(), ErrorCode::data_corrupted);
+            EXPECT_EQ(error.code(), ErrorCode::protocol_violation);
             return error.what();
         }
     }
@@ -211,7 +211,7 @@ protected:
             validator.check(range, offset, bytes);
             return true;
         } catch (const Error &error) {
-            EXPECT_EQ(error.code(), ErrorCode::data_corrupted);
+            EXPECT_EQ(error.code(), ErrorCode::protocol_violation);
             return false;
         }
     }

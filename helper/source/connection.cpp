@@ -3,12 +3,18 @@
 #include "helper/cancel.h"
 
 #include <cerrno>
+#include <algorithm>
 #include <cstring>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 namespace failback {
 
 namespace {
+
+// What may come between two results, bytes: many times the largest that is agreed (a timeline history of 16 MB). libpq
+// itself would gather up to 1 GB in one message, and more in what is no row (notices, settings).
+constexpr int64_t max_bytes_between_results = 64 * 1024 * 1024;
 
 ErrorCode code_of_sqlstate(const char *sqlstate)
 {
@@ -28,23 +34,50 @@ ErrorCode code_of_sqlstate(const char *sqlstate)
     return ErrorCode::internal;
 }
 
-std::string field(const PGresult *result, int code)
-{
-    const char *text = PQresultErrorField(result, code);
-    return text != nullptr ? text : "";
-}
-
+// The other side's words, made fit for a terminal and a log: no control characters but line ends and tabs, no endless text.
 std::string trimmed(const char *text)
 {
+    constexpr size_t max_length = 4096;
     std::string line(text != nullptr ? text : "");
+    line.resize(std::min(line.size(), max_length));
     while (!line.empty() && (line.back() == '\n' || line.back() == ' '))
         line.pop_back();
+    std::replace_if(line.begin(), line.end(), [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }, '?');
+    // U+0080 to U+009F, which some terminals obey as well.
+    for (size_t i = 0; i + 1 < line.size(); i++)
+        if (static_cast<unsigned char>(line[i]) == 0xc2 && static_cast<unsigned char>(line[i + 1]) < 0xa0)
+            line[i] = line[i + 1] = '?';
     return line;
 }
+
+std::string field(const PGresult *result, int code)
+{
+    return trimmed(PQresultErrorField(result, code));
+}
+
+// libpq shows the part of the string that it cannot read, which may be the password.
+void check_conninfo(const std::string &conninfo)
+{
+    bool is_conninfo = conninfo.find('=') != std::string::npos || conninfo.find("://") != std::string::npos;
+    char *problem = nullptr;
+    PQconninfoOption *options = is_conninfo ? PQconninfoParse(conninfo.c_str(), &problem) : nullptr;
+    if (is_conninfo && options == nullptr) {
+        std::string message = trimmed(problem);
+        PQfreemem(problem);
+        bool secret = conninfo.find("password") != std::string::npos || conninfo.find('@') != std::string::npos;
+        throw Error(ErrorCode::invalid_parameter, "the connection string given as --source-server is not valid",
+                    secret ? "What is wrong with it is not shown, as it may hold a password." : message,
+                    "Values with spaces, quotes or backslashes are written in single quotes, in URIs percent-encoded.");
+    }
+    PQconninfoFree(options);
+}
+
+void ignore_notice(void *, const PGresult *) {}
 
 // Our defaults come first and the user's string, expanded from dbname, overrides them.
 PGconn *connect(const ConnectionOptions &options)
 {
+    check_conninfo(options.conninfo);
     std::string keepalive_idle = "10";
     std::string user_timeout = std::to_string(options.timeout_seconds * 1000LL);
     std::string connect_timeout = std::to_string(options.timeout_seconds);
@@ -85,6 +118,7 @@ Connection::Connection(const ConnectionOptions &options)
                            options.required_port.c_str()));
     if (PQsetnonblocking(connection_.get(), 1) != 0)
         fail(nullptr, "could not prepare the connection");
+    PQsetNoticeReceiver(connection_.get(), ignore_notice, nullptr);
     // Nothing on the search path may stand in for what we call; settings of the role or database must not
     // interrupt a long transfer.
     query("SELECT pg_catalog.set_config('search_path', '', false), pg_catalog.set_config('jit', 'off', false),"
@@ -96,6 +130,9 @@ Connection::Connection(const ConnectionOptions &options)
 
 void Connection::fail(const PGresult *result, const char *what)
 {
+    if (result != nullptr && PQresultStatus(result) != PGRES_FATAL_ERROR)
+        throw Error(ErrorCode::protocol_violation,
+                    format("the source sent an answer of another kind than agreed (%s)", PQresStatus(PQresultStatus(result))));
     if (result == nullptr || PQresultErrorField(result, PG_DIAG_SQLSTATE) == nullptr)
         throw Error(ErrorCode::connection_failure,
                     format("%s: %s", what, trimmed(PQerrorMessage(connection_.get())).c_str()));
@@ -122,6 +159,13 @@ void Connection::wait(short events)
                         format("the source sent nothing for %d seconds", patience_seconds_), "",
                         "The time limit can be changed with --timeout.");
     }
+    int arrived = 0;
+    if (::ioctl(PQsocket(connection_.get()), FIONREAD, &arrived) == 0)
+        unanswered_bytes_ += arrived;
+    if (unanswered_bytes_ > max_bytes_between_results)
+        throw Error(ErrorCode::limit_exceeded, "the source sent more at once than agreed",
+                    format("More than %lld bytes came without a complete result.", static_cast<long long>(max_bytes_between_results)),
+                    "Do not trust this source.");
     if (PQconsumeInput(connection_.get()) == 0)
         fail(nullptr, "lost the connection to the source");
 }
@@ -130,6 +174,7 @@ PgResult Connection::get_result()
 {
     while (PQisBusy(connection_.get()) != 0)
         wait(POLLIN);
+    unanswered_bytes_ = 0;
     return PgResult(PQgetResult(connection_.get()));
 }
 
@@ -156,6 +201,7 @@ void Connection::send(const std::string &sql, const std::vector<QueryParameter> 
     }
 }
 
+// Row by row always: of a whole result only its sender would decide how large it grows.
 void Connection::start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary)
 {
     send(sql, parameters, binary);
@@ -166,32 +212,25 @@ void Connection::start_rows(const std::string &sql, const std::vector<QueryParam
 PgResult Connection::next_row()
 {
     PgResult result = get_result();
-    if (!result) {
-        return nullptr;
-    }
-    switch (PQresultStatus(result.get())) {
-    case PGRES_SINGLE_TUPLE:
+    if (!result)
+        throw Error(ErrorCode::protocol_violation, "the source sent no answer");
+    if (PQresultStatus(result.get()) == PGRES_SINGLE_TUPLE)
         return result;
-    case PGRES_TUPLES_OK:
-        while (get_result())
-            ;
-        return nullptr;
-    default:
-        break;
-    }
-    fail(result.get(), "the source reported an error");
+    if (PQresultStatus(result.get()) != PGRES_TUPLES_OK)
+        fail(result.get(), "the source reported an error");
+    // An error may still come, nothing else.
+    if (PgResult more = get_result())
+        fail(more.get(), "the source reported an error");
+    return nullptr;
 }
 
 PgResult Connection::query(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary)
 {
-    send(sql, parameters, binary);
-    PgResult first = get_result();
-    while (PgResult rest = get_result())
-        if (PQresultStatus(rest.get()) == PGRES_FATAL_ERROR)
-            first = std::move(rest);
-    if (PQresultStatus(first.get()) != PGRES_TUPLES_OK)
-        fail(first.get(), "the source reported an error");
-    return first;
+    start_rows(sql, parameters, binary);
+    PgResult row = next_row();
+    if (row && next_row())
+        throw Error(ErrorCode::protocol_violation, "the source sent more rows than agreed");
+    return row;
 }
 
 std::string quote_identifier(Connection &connection, const std::string &name)

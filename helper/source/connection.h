@@ -35,12 +35,13 @@ struct QueryParameter {
 };
 
 // Errors of every call: Error(connection_failure) with the server's message (never the password), or an Error
-// whose code follows the server's SQLSTATE.
+// whose code follows the server's SQLSTATE. What the source sends is bounded: Error(limit_exceeded) for a row, or for
+// whatever is not a row, that is far larger than any that is agreed. Notices are not shown.
 class Connection {
 public:
     explicit Connection(const ConnectionOptions &options);
 
-    // One result, which must be rows.
+    // The one row of the answer; null if it has none. Throws Error(protocol_violation) if it has more.
     PgResult query(const std::string &sql, const std::vector<QueryParameter> &parameters = {}, bool binary = false);
 
     // Rows one at a time: start_rows(), then next_row() until it returns null.
@@ -63,6 +64,7 @@ private:
 
     std::unique_ptr<PGconn, Closer> connection_;
     int patience_seconds_;
+    int64_t unanswered_bytes_ = 0; // came since the last result, roughly: as the kernel tells before each reading
 };
 
 // `"name"`, quoted as an SQL identifier.

@@ -25,7 +25,7 @@ uint32_t number(const PgResult &result, int row, int column)
     uint32_t value = 0;
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size())
-        throw Error(ErrorCode::data_corrupted, "the source sent something else than a number for a relation's file");
+        throw Error(ErrorCode::protocol_violation, "the source sent something else than a number for a relation's file");
     return value;
 }
 
@@ -46,12 +46,27 @@ void add_names(Connection &connection, const std::set<RelationId> &wanted, Relat
     connection.start_rows(names_sql, {}, false);
     while (PgResult row = connection.next_row()) {
         if (PQnfields(row.get()) != 6)
-            throw Error(ErrorCode::data_corrupted, "the source sent a row of another shape than asked for");
+            throw Error(ErrorCode::protocol_violation, "the source sent a row of another shape than asked for");
         RelationId id{number(row, 0, 0), number(row, 0, 1), number(row, 0, 2)};
         if (wanted.contains(id))
             names[id] = {id.database == 0 ? "" : database, PQgetvalue(row.get(), 0, 3),
                          kind_text(PQgetvalue(row.get(), 0, 4), PQgetvalue(row.get(), 0, 5))};
     }
+}
+
+// Names of these databases but the connection's own; whether the role may connect.
+std::map<std::string, bool> databases_of(Connection &connection, const std::set<uint32_t> &wanted)
+{
+    std::map<std::string, bool> names;
+    connection.start_rows("SELECT oid, datname, datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT') FROM pg_catalog.pg_database"
+                          " WHERE datname OPERATOR(pg_catalog.<>) pg_catalog.current_database()", {}, false);
+    while (PgResult row = connection.next_row()) {
+        if (PQnfields(row.get()) != 3 || names.size() > wanted.size())
+            throw Error(ErrorCode::protocol_violation, "the source sent other rows than asked for");
+        if (wanted.contains(number(row, 0, 0)))
+            names[PQgetvalue(row.get(), 0, 1)] = std::string_view(PQgetvalue(row.get(), 0, 2)) == "t";
+    }
+    return names;
 }
 
 } // namespace
@@ -65,14 +80,8 @@ RelationNames read_relation_names(Connection &connection, const ConnectionOption
     RelationNames names;
     if (!databases.empty()) // its own and the shared ones
         add_names(connection, wanted, names);
-    PgResult list = connection.query("SELECT oid, datname, datallowconn AND pg_catalog.has_database_privilege(oid, 'CONNECT'),"
-                                     " datname OPERATOR(pg_catalog.=) pg_catalog.current_database() FROM pg_catalog.pg_database");
-    for (int row = 0; row < PQntuples(list.get()); row++) {
-        std::string name = PQgetvalue(list.get(), row, 1);
-        bool own = std::string_view(PQgetvalue(list.get(), row, 3)) == "t";
-        if (own || !databases.contains(number(list, row, 0)))
-            continue;
-        if (std::string_view(PQgetvalue(list.get(), row, 2)) != "t") {
+    for (const auto &[name, allowed] : databases_of(connection, databases)) {
+        if (!allowed) {
             notes.push_back(format("no names of relations in database \"%s\": connections to it are not allowed", name.c_str()));
             continue;
         }

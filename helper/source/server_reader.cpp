@@ -56,7 +56,7 @@ public:
         : options_(options), connection_(std::make_unique<Connection>(options.connection)),
           compression_(find_compression(options.compression)),
           level_(options.compression_level != 0 ? options.compression_level : compression_.default_level),
-          read_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_read_chunks($1, $2, $3, $4, $5::pg_catalog.int4)"
+          read_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_read_chunks($1, $2, $3, $4, $5::pg_catalog.int4, true)"
                     " AS c OFFSET 0) AS s"),
           checksum_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_block_checksums($1, $2, $3, $4::pg_catalog.int4)"
                         " AS c OFFSET 0) AS s")
@@ -120,7 +120,8 @@ private:
                 return;
             } catch (const Error &error) {
                 connection_.reset(); // nothing can follow on it after a failure in the middle of an answer
-                if (error.code() != ErrorCode::connection_failure || !pause_before_reconnect(attempt))
+                if (error.code() != ErrorCode::connection_failure ||
+                    !pause_before_reconnect(attempt, options_.connection.timeout_seconds))
                     throw;
             }
         }
@@ -172,9 +173,10 @@ private:
 
 } // namespace
 
-bool pause_before_reconnect(int attempt)
+bool pause_before_reconnect(int attempt, int timeout_seconds)
 {
-    if (attempt > reconnect_attempts)
+    int all_pauses = (1 << attempt) - 1;
+    if (attempt > reconnect_attempts || (timeout_seconds > 0 && all_pauses > timeout_seconds))
         return false;
     auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1 << (attempt - 1));
     while (std::chrono::steady_clock::now() < until) {

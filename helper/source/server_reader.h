@@ -9,7 +9,8 @@ namespace failback {
 // and 16 seconds before the attempts, and reading goes on after the last row that was delivered; then the failure is thrown.
 std::unique_ptr<ChunkReader> make_server_reader(const ServerSourceOptions &options, const std::string &schema);
 
-// The pauses: sleeps before attempt `attempt` (from 1); false when there have been enough. Throws Error(cancelled).
-bool pause_before_reconnect(int attempt);
+// The pauses: sleeps before attempt `attempt` (from 1); false when there have been enough, or when together they would take
+// longer than the time limit (0: none). Throws Error(cancelled).
+bool pause_before_reconnect(int attempt, int timeout_seconds);
 
 } // namespace failback

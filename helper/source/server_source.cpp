@@ -9,6 +9,9 @@ namespace failback {
 
 namespace {
 
+// In every call below each argument is given, in exactly the type declared: in a schema where others may create functions,
+// one of the same name that fits better would be called instead, with the rights of our role.
+
 // Microseconds between 1970-01-01 and 2000-01-01, the epoch of timestamptz.
 constexpr int64_t postgres_epoch = 946684800LL * 1000000;
 
@@ -30,13 +33,14 @@ FileEntry decode_entry(const PGresult *result)
         entry.link_target = field(5).text();
         break;
     default:
-        throw Error(ErrorCode::data_corrupted,
+        throw Error(ErrorCode::protocol_violation,
                     format("the source listed \"%s\" as something unknown", entry.path.c_str()));
     }
     if (!field(2).is_null())
         entry.size = field(2).int8();
-    if (entry.size < 0)
-        throw Error(ErrorCode::data_corrupted, format("the source listed \"%s\" with a negative size", entry.path.c_str()));
+    constexpr int64_t max_size = int64_t{1} << 53;
+    if (entry.size < 0 || entry.size > max_size)
+        throw Error(ErrorCode::protocol_violation, format("the source listed \"%s\" with an impossible size", entry.path.c_str()));
     entry.mode = static_cast<uint32_t>(field(3).int4()) & 07777;
     if (!field(4).is_null())
         entry.mtime = field(4).int8() + postgres_epoch;
@@ -45,6 +49,14 @@ FileEntry decode_entry(const PGresult *result)
         entry.has_checksum = true;
     }
     return entry;
+}
+
+TimelineId timeline_of(const BinaryField &field)
+{
+    int64_t value = field.int8();
+    if (value < 1 || value > UINT32_MAX)
+        throw Error(ErrorCode::protocol_violation, "the source sent a timeline number that is out of range");
+    return TimelineId{static_cast<uint32_t>(value)};
 }
 
 } // namespace
@@ -70,7 +82,7 @@ template <typename Work> auto ServerSource::with_reconnects(Work work) -> declty
             if (error.code() != ErrorCode::connection_failure)
                 throw;
             connection_.reset();
-            if (!pause_before_reconnect(attempt))
+            if (!pause_before_reconnect(attempt, options_.connection.timeout_seconds))
                 throw;
         }
     }
@@ -101,7 +113,7 @@ void ServerSource::find_extension()
         " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
         " WHERE e.extname OPERATOR(pg_catalog.=) 'pg_failback'");
     std::string database = PQdb(connection_->get());
-    if (PQntuples(result.get()) == 0)
+    if (!result)
         throw Error(ErrorCode::wrong_state,
                     format("extension \"pg_failback\" is not installed in database \"%s\" of the source", database.c_str()),
                     "", format("Run CREATE EXTENSION pg_failback in database \"%s\" on the source.", database.c_str()));
@@ -118,7 +130,7 @@ void ServerSource::find_extension()
 void ServerSource::check_privileges()
 {
     PgResult result = connection_->query(
-        "SELECT p.proname FROM pg_catalog.pg_proc p"
+        "SELECT pg_catalog.string_agg(pg_catalog.concat(p.proname, '()'), ', ' ORDER BY p.proname) FROM pg_catalog.pg_proc p"
         " JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass"
         "  AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'"
         " JOIN pg_catalog.pg_extension e ON d.refclassid OPERATOR(pg_catalog.=)"
@@ -126,14 +138,10 @@ void ServerSource::check_privileges()
         " WHERE e.extname OPERATOR(pg_catalog.=) 'pg_failback'"
         " AND p.proname OPERATOR(pg_catalog.<>) ALL ('{pg_failback_grant,pg_failback_revoke}'::pg_catalog.name[])"
         " AND NOT (pg_catalog.has_function_privilege(p.oid, 'EXECUTE')"
-        "          AND pg_catalog.has_schema_privilege(p.pronamespace, 'USAGE'))"
-        " ORDER BY 1");
-    int missing = PQntuples(result.get());
-    if (missing == 0)
+        "          AND pg_catalog.has_schema_privilege(p.pronamespace, 'USAGE'))");
+    if (!result || PQgetisnull(result.get(), 0, 0) != 0)
         return;
-    std::string names;
-    for (int i = 0; i < missing; i++)
-        names += format("%s%s()", i > 0 ? ", " : "", PQgetvalue(result.get(), i, 0));
+    std::string names = PQgetvalue(result.get(), 0, 0);
     std::string user = PQuser(connection_->get());
     throw Error(ErrorCode::access_denied,
                 format("role \"%s\" may not execute functions of the extension pg_failback on the source", user.c_str()),
@@ -147,14 +155,14 @@ SourceState ServerSource::read_state()
         "SELECT control_file, in_recovery, timeline, current_lsn, history, full_page_writes, wal_level, log_directory,"
         " max_connections, max_worker_processes, max_wal_senders, max_prepared_transactions, max_locks_per_transaction"
         " FROM " + schema_ + ".pg_failback_source_state()", {}, true);
-    if (PQntuples(result.get()) != 1)
-        throw Error(ErrorCode::data_corrupted, "the source did not report its state");
+    if (!result)
+        throw Error(ErrorCode::protocol_violation, "the source did not report its state");
     auto field = [&result](int column) { return BinaryField(result.get(), 0, column); };
     SourceState state;
     auto image = field(0).bytes();
     state.control_file.assign(image.begin(), image.end());
     state.in_recovery = field(1).boolean();
-    state.timeline = TimelineId{static_cast<uint32_t>(field(2).int8())};
+    state.timeline = timeline_of(field(2));
     state.current = Lsn{static_cast<uint64_t>(field(3).int8())};
     if (!field(4).is_null())
         state.history = field(4).text();
@@ -165,6 +173,9 @@ SourceState ServerSource::read_state()
     state.wal_level = field(6).text();
     if (!field(7).is_null())
         state.log_directory = field(7).text();
+    // What lies there is left alone on both sides: it must not be anything of a server but its logs.
+    if (!state.log_directory.empty() && log_directory_inside(state.log_directory, "/") != state.log_directory)
+        throw Error(ErrorCode::protocol_violation, "the source names a log directory that it cannot have");
     state.max_connections = field(8).int4();
     state.max_worker_processes = field(9).int4();
     state.max_wal_senders = field(10).int4();
@@ -175,11 +186,12 @@ SourceState ServerSource::read_state()
 
 void ServerSource::list_files(const std::function<void(FileEntry &&)> &report)
 {
-    connection_->start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128', 'untracked')"
+    connection_->start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128'::pg_catalog.text,"
+                            " 'untracked'::pg_catalog.text, NULL::pg_catalog.pg_lsn, false)"
                            " AS m OFFSET 0) AS s", {});
     while (PgResult result = connection_->next_row()) {
         if (PQnfields(result.get()) != 7)
-            throw Error(ErrorCode::data_corrupted, "the source sent a manifest of another shape than agreed");
+            throw Error(ErrorCode::protocol_violation, "the source sent a manifest of another shape than agreed");
         report(decode_entry(result.get()));
     }
 }
@@ -201,7 +213,7 @@ SourceState ServerSource::begin_backup()
     // The checkpoint that comes with it may take longer than we are ready to wait for a silent source otherwise.
     constexpr int checkpoint_patience = 3600;
     connection_->set_patience(options_.connection.timeout_seconds > 0 ? checkpoint_patience : 0);
-    connection_->query("SELECT " + schema_ + ".pg_failback_backup_start()");
+    connection_->query("SELECT " + schema_ + ".pg_failback_backup_start(true)");
     connection_->set_patience(options_.connection.timeout_seconds);
     backup_ = true;
     return state();
@@ -222,11 +234,11 @@ RecoveryEnd ServerSource::read_recovery_end()
 {
     PgResult result = connection_->query("SELECT lsn, timeline, in_recovery FROM " + schema_ +
                                         ".pg_failback_recovery_end()", {}, true);
-    if (PQntuples(result.get()) != 1)
-        throw Error(ErrorCode::data_corrupted, "the source did not report where recovery has to end");
+    if (!result)
+        throw Error(ErrorCode::protocol_violation, "the source did not report where recovery has to end");
     RecoveryEnd end;
     end.lsn = Lsn{static_cast<uint64_t>(BinaryField(result.get(), 0, 0).int8())};
-    end.timeline = TimelineId{static_cast<uint32_t>(BinaryField(result.get(), 0, 1).int8())};
+    end.timeline = timeline_of(BinaryField(result.get(), 0, 1));
     end.in_recovery = BinaryField(result.get(), 0, 2).boolean();
     return end;
 }
@@ -237,7 +249,7 @@ void ServerSource::reserve_slot(const std::string &name, bool create)
                                          " $2::pg_catalog.pg_lsn, $3::pg_catalog.bool)",
                                          {QueryParameter{25, name, false, false}, QueryParameter{25, held_.text(), false, false},
                                           QueryParameter{25, create ? "true" : "false", false, false}}, true);
-    if (BinaryField(result.get(), 0, 0).boolean())
+    if (result && BinaryField(result.get(), 0, 0).boolean())
         created_slot_ = name;
 }
 
@@ -264,7 +276,7 @@ bool ServerSource::may_replicate()
 {
     PgResult result = connection_->query("SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles"
                                         " WHERE rolname OPERATOR(pg_catalog.=) SESSION_USER", {}, true);
-    return PQntuples(result.get()) == 1 && BinaryField(result.get(), 0, 0).boolean();
+    return result && BinaryField(result.get(), 0, 0).boolean();
 }
 
 std::unique_ptr<ChunkReader> ServerSource::open_reader()

@@ -31,7 +31,12 @@ std::span<const unsigned char> row_content(const ChunkRow &row, std::vector<unsi
     if (id == CompressionId::none)
         return row.payload;
     buffer.resize(static_cast<size_t>(row.raw_size));
-    find_compression(id).decompress(row.payload, buffer);
+    try {
+        find_compression(id).decompress(row.payload, buffer);
+    } catch (const Error &error) {
+        // Its checksum is right: it was sent so.
+        throw Error(ErrorCode::protocol_violation, format("the source sent what cannot be unpacked: %s", error.what()));
+    }
     return buffer;
 }
 

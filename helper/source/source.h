@@ -57,7 +57,7 @@ public:
     // never a range not asked for, never more bytes than asked. The row is valid during the call only.
     // A file that is shorter than asked or gone is told in the row's results. A file that changes meanwhile is
     // read in whatever mix of states: for relation files replay of WAL repairs that.
-    // Throws Error(connection_failure), Error(data_corrupted).
+    // Throws Error(connection_failure), Error(protocol_violation), or what the source reports.
     virtual void read(std::span<const ByteRange> ranges, const std::function<void(const ChunkRow &)> &on_row) = 0;
 
     // Checksums (xxh128) of every whole block in the ranges, which begin and end at block boundaries. Calls `on_row` with

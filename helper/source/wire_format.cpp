@@ -40,7 +40,7 @@ void put_array_header(std::string &out, Oid element, size_t count)
 
 [[noreturn]] void bad_field(const char *what)
 {
-    throw Error(ErrorCode::data_corrupted, format("the source sent %s", what), "",
+    throw Error(ErrorCode::protocol_violation, format("the source sent %s", what), "",
                 "Check that the extension pg_failback on the source and this program have the same version.");
 }
 

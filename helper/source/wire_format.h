@@ -18,7 +18,7 @@ QueryParameter int8_array_parameter(std::span<const int64_t> values);
 QueryParameter text_parameter(std::string value);
 QueryParameter bool_parameter(bool value);
 
-// One field of a binary result; every getter throws Error(data_corrupted) when it is null or of another size.
+// One field of a binary result; every getter throws Error(protocol_violation) when it is null or of another size.
 class BinaryField {
 public:
     BinaryField(const PGresult *result, int row, int column) : result_(result), row_(row), column_(column) {}

@@ -38,7 +38,7 @@ template <typename Get> bool refuses(const std::optional<std::string> &value, Ge
         get(row[0]);
         return false;
     } catch (const Error &error) {
-        EXPECT_EQ(error.code(), ErrorCode::data_corrupted);
+        EXPECT_EQ(error.code(), ErrorCode::protocol_violation);
         return true;
     }
 }

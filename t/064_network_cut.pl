@@ -1,0 +1,88 @@
+# The network between the tool and its source is cut or stalls, and the source is killed and restarted, at random moments:
+# the run completes, or it fails and the target is what it was. FAULTS=N sets how many are tried, SEED repeats a run.
+use strict;
+use warnings;
+use FailbackTest;
+use FaultScene;
+use PostgreSQL::Test::Utils;
+use Relay;
+use Test::More;
+
+plan skip_all => 'pg_rewind does not try again' if is_pg_rewind();
+
+my $tries = fault_count(16);
+my $seed = $ENV{SEED} // (time ^ ($$ << 8)) & 0x7fffffff;
+srand($seed);
+diag("SEED=$seed");
+split_brain();
+
+# through_relay([options of the relay], options of the tool): (succeeded, output, what the relay saw)
+sub through_relay
+{
+	my ($options, @options) = @_;
+	my $relay = Relay->start($new, @$options);
+	# The connection string stays the same from run to run: -R writes it.
+	my ($succeeded, $output) = run_tool('-D', $old->data_dir, '--source-server=' . $relay->conninfo, '--timeout=2', @options);
+	return ($succeeded, $output, $relay->stop);
+}
+
+my ($succeeded, $output, $undisturbed) = through_relay([]);
+ok($succeeded, 'a run through the relay');
+remember_finished();
+note("$undisturbed->{connections} connections, $undisturbed->{bytes} bytes");
+
+my %ended;
+my $wrong = 0;
+my @kinds = ('cut', 'reset', 'stall', 'cut', 'gone', 'reset');
+for my $i (0 .. $tries - 1)
+{
+	my $kind = $kinds[ $i % @kinds ];
+	my $after = int(rand($undisturbed->{bytes}));
+	my $what = "$kind after $after bytes";
+	restore_target();
+	($succeeded, $output) = through_relay([ trouble => $kind, trouble_after => $after ]);
+	my $state = state_of();
+	my $allowed = $state eq ($succeeded ? 'finished' : 'untouched');
+	ok($allowed, "$what: completed, or failed and untouched") or diag("$state\n$output");
+	$wrong++ if !$allowed;
+	$ended{$kind}{ $succeeded ? 'completed' : 'untouched' }++;
+	if ($succeeded) { is_finished_ok($what); }
+	else
+	{
+		like($output, qr/^pg_failback: error: .*(connect|closed|nothing|timeout|server)/m, "$what: the message tells of the connection");
+		unlike($output, qr/cannot be started/, "$what: the target is not said to be unusable");
+		ok(!-e $old->data_dir . '/pg_failback.staging' && !note_there(), "$what: nothing of ours is left");
+	}
+}
+my @counts = map { "$_: " . ($ended{$_}{completed} // 0) . ' completed, ' . ($ended{$_}{untouched} // 0) . ' failed with the target untouched' } sort keys %ended;
+diag("tried $tries, $wrong of them in another state; " . join('; ', @counts));
+starts_as_before_ok('the last that was left untouched') if state_of() eq 'untouched';
+
+# --- The source is killed and restarted ---
+my $restart = sub {
+	my @pg_ctl = ('pg_ctl', '-s', '-w', '-D', $new->data_dir);
+	system(@pg_ctl, '-m', 'immediate', 'stop') == 0 or print STDERR "# could not stop the source\n";
+	system(@pg_ctl, '-l', $new->logfile, 'start') == 0 or print STDERR "# could not start the source\n";
+};
+my %restarted = map { $_ => 0 } qw(completed untouched);
+my $restarts = int($tries / 6) || 1;
+for (1 .. $restarts)
+{
+	my $after = int(rand($undisturbed->{bytes}));
+	my $what = "the source is killed and restarted after $after bytes";
+	restore_target();
+	($succeeded, $output) = through_relay([ trouble => $restart, trouble_after => $after ], '--timeout=20', '-R');
+	$new->_update_pid(1);
+	my $state = $succeeded ? 'completed' : 'untouched';
+	$restarted{$state}++;
+	if ($succeeded)
+	{
+		# It has other bytes after its recovery; what counts is rows. The relay is gone.
+		$old->append_conf('postgresql.auto.conf', "primary_conninfo = '" . $new->connstr . "'");
+		starts_as_standby_ok($what);
+	}
+	else { is(state_of(), 'untouched', "$what: failed and untouched") or diag($output); }
+}
+diag("source killed and restarted $restarts times: $restarted{completed} completed, $restarted{untouched} failed with the target untouched");
+
+done_testing();
