@@ -5,7 +5,7 @@
 #   make installcheck   unit tests, pg_regress, TAP on whole failbacks; starts its own servers.
 #                       Typed by root it installs what is missing, builds, installs and steps down.
 #   make installcheck-faults
-#                       kills and I/O errors at many more instants than installcheck tries (FAULTS=500)
+#                       kills, I/O errors, lies and cut networks at many more instants than installcheck tries (FAULTS=500)
 #   make demo           a split brain and its failback, under two minutes
 #   make bench          pg_failback beside pg_rewind on copies of the same cluster
 #   make bench-compare  comparing contents beside rsync, pg_basebackup and pgbackrest

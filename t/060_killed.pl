@@ -1,5 +1,5 @@
-# Killed at any instant, nothing lost: SIGKILL at system calls spread over the whole run, and over the run that
-# completes it. FAULTS=N sets how many.
+# Killed at any instant, nothing lost: SIGKILL at every point that has a name below, at system calls spread over the whole run,
+# and over the run that completes it. FAULTS=N sets how many besides the named ones.
 use strict;
 use warnings;
 use FailbackTest;
@@ -9,8 +9,8 @@ use Test::More;
 
 plan skip_all => 'needs pg_failback, and a strace that may trace' if !can_inject();
 
-my $faults = fault_count(50);
-split_brain();
+my $faults = fault_count(24);
+split_brain(late => 1);
 
 my @calls = traced_calls(undef, failback_arguments());
 remember_finished();
@@ -28,9 +28,54 @@ is(state_of(), 'committed', 'killed right after the commit: pg_control is aside'
 my @completing = traced_calls(undef, unreachable_arguments());
 is_finished_ok('completed without the source');
 
+# Every point that has a name, in the order of the work. With one connection and thread, each run makes the same calls.
+my @one = ('-j', '1');
+my @named_points = (
+	[ 'staging is made', 'mkdirat', qr/pgdata>, "pg_failback\.staging"/ ],
+	[ "a tablespace's staging is made", 'mkdirat', qr/space>, "pg_failback\.staging"/ ],
+	[ 'the first bytes are staged', 'pwrite64|write', qr/pg_failback\.staging\// ],
+	[ 'WAL is staged', 'pwrite64|write', qr/pg_wal\/pg_failback\.staging\// ],
+	[ 'the plan is in place', 'renameat', qr/"plan"/ ],
+	[ 'the note is in place', 'renameat', qr/"pg_control\.pg_failback"/ ],
+	[ 'the commit', 'renameat', qr/"pg_control\.old"/ ],
+	[ 'the beginning of the changes is marked', 'renameat', qr/"applying"/ ],
+	[ 'WAL is removed', 'unlinkat', qr/pg_wal>, "0/ ],
+	[ 'a relation is removed', 'unlinkat', qr/base\/\d+>, "\d+"/ ],
+	[ "a new tablespace's place is made", 'mkdir', qr/\/late"/ ],
+	[ 'it is linked', 'symlinkat', qr/\/late"/ ],
+	[ 'a directory is made in it', 'mkdirat', qr/late>, "PG_/ ],
+	[ 'a whole file is renamed', 'renameat', qr/pgdata\/pg_failback\.staging>, "f\d+"/ ],
+	[ 'a whole file is renamed in a tablespace', 'renameat', qr/space\/pg_failback\.staging>, "f\d+"/ ],
+	[ 'WAL is renamed', 'renameat', qr/pg_wal\/pg_failback\.staging>, "0/ ],
+	[ 'a block is written in place', 'pwrite64', qr/pgdata\/base\// ],
+	[ 'a block is written in the new tablespace', 'pwrite64', qr/\/late\// ],
+	[ 'a file gets its size', 'ftruncate', qr/pgdata\/base\/\d+\/\d/ ],
+	[ 'a file in place is flushed', 'fsync', qr/pgdata\/base\/\d+\/\d/ ],
+	[ 'a directory is flushed', 'fsync', qr/pgdata\/base\/\d+>/ ],
+	[ 'backup_label is in place', 'renameat', qr/"backup_label"/ ],
+	[ 'the standby settings are', 'renameat', qr/"postgresql\.auto\.conf"/ ],
+	[ 'standby.signal is', 'renameat', qr/"standby\.signal"/ ],
+	[ 'the new pg_control is written', 'renameat', qr/"pg_control\.new"\)/ ],
+	[ 'the new pg_control is in place', 'renameat', qr/"pg_control"\)/ ],
+	[ 'the mark is removed', 'unlinkat', qr/"applying"/ ],
+	[ 'the plan is removed', 'unlinkat', qr/"plan"/ ],
+	[ 'staging is removed', 'unlinkat', qr/"pg_failback\.staging", AT_REMOVEDIR/ ],
+	[ 'the note is removed', 'unlinkat', qr/"pg_control\.pg_failback"/ ]);
+restore_target();
+my @alone = traced_calls(undef, failback_arguments(@one));
+my @points;
+for (@named_points)
+{
+	my ($name, $call, $text) = @$_;
+	my ($first) = grep { $_->{call} =~ /^($call)$/ && $_->{text} =~ $text && $_->{text} !~ /ENOENT/ } @alone;
+	ok($first, "there is a point where $name") or next;
+	push @points, { %$first, name => "where $name", options => \@one };
+}
+my $named = @points;
+
 my @early = grep { $_->{place} <= $commit->{place} } @calls;
 my @late = grep { $_->{place} > $commit->{place} } @calls;
-my @points = (spread(int($faults / 2), @early), spread($faults - int($faults / 2), @late));
+push @points, (spread(int($faults / 2), @early), spread($faults - int($faults / 2), @late));
 my @second = spread(scalar(@points), @completing);
 note(scalar(@early) . ' calls before the commit and ' . scalar(@late) . ' after it can be hit, '
 	  . scalar(@completing) . ' in a run that completes');
@@ -40,9 +85,10 @@ my ($ran_to_end, $twice) = (0, 0);
 for my $i (0 .. $#points)
 {
 	my $point = $points[$i];
-	my $what = "killed at $point->{call} number $point->{when}";
+	my $what = 'killed ' . ($point->{name} // "at $point->{call} number $point->{when}");
 	restore_target();
-	my ($status, $output) = run_with($point, 'signal=KILL', failback_arguments());
+	my ($status, $output, $reached) = run_with($point, 'signal=KILL', failback_arguments(@{ $point->{options} // [] }));
+	ok($reached, "$what: it was") if $point->{name};
 	$ran_to_end++ if $status == 0;
 	my $state = state_of();
 	if (!exists $ended{$state})
@@ -92,7 +138,7 @@ for my $i (0 .. $#points)
 	starts_as_standby_ok($what) if !$bytes_comparable || $i % 20 == 7;
 }
 
-diag("tried " . scalar(@points) . ": $ended{untouched} untouched, $ended{committed} completed by a second run without the source"
+diag("tried " . scalar(@points) . " ($named named points): $ended{untouched} untouched, $ended{committed} completed by a second run without the source"
 	  . " ($twice of them killed again), $ended{finished} finished already, $ended{wrong} in another state");
 is($ended{wrong}, 0, 'no other state');
 cmp_ok($ended{$_}, '>', 0, "some ended $_") for qw(untouched committed);

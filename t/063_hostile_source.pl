@@ -181,6 +181,9 @@ lie_ok("end of recovery $_", qr/error: .*(WAL|cannot be)/, changed_row('lsn', ls
   for (0, -1, 2**62);
 lie_ok('an end of recovery on another timeline', qr/error: the source was promoted/, changed_row('lsn', timeline => int8(99)));
 
+lie_ok('a version that is coloured', qr/error: extension "pg_failback" .* has version \?\[31m9, but/, changed_row('extversion', extversion => "\e[31m9"));
+lie_ok('missing functions that are coloured', qr/detail: Missing: \?\[31mx/, changed_row('string_agg', string_agg => "\e[31mx"));
+
 # --- Answers of another kind ---
 my $message = 'a' x 20_000 . "\e[31m";
 lie_ok('an error message that is long and coloured', qr/error: the source reported an error: a+/,

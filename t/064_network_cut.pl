@@ -1,5 +1,5 @@
 # The network between the tool and its source is cut or stalls, and the source is killed and restarted, at random moments:
-# the run completes, or it fails and the target is what it was. FAULTS=N sets how many are tried, SEED repeats a run.
+# the run completes, or it fails and the target is what it was. FAULTS=N sets how many are tried (a quarter of it), SEED repeats a run.
 use strict;
 use warnings;
 use FailbackTest;
@@ -10,7 +10,7 @@ use Test::More;
 
 plan skip_all => 'pg_rewind does not try again' if is_pg_rewind();
 
-my $tries = fault_count(16);
+my $tries = int(fault_count(64) / 4); # each takes seconds
 my $seed = $ENV{SEED} // (time ^ ($$ << 8)) & 0x7fffffff;
 srand($seed);
 diag("SEED=$seed");

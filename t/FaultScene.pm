@@ -25,9 +25,11 @@ our @EXPORT = qw(
 our ($old, $new);
 
 # What a run opens and changes files and talks to the source with.
-my $traced = 'openat2,openat,pwrite64,write,renameat,renameat2,unlinkat,mkdirat,symlinkat,ftruncate,fsync,'
+my $traced = 'openat2,openat,pwrite64,write,renameat,renameat2,unlinkat,mkdir,mkdirat,symlinkat,ftruncate,fsync,'
   . 'sync_file_range,sendto,recvfrom';
 my $place;     # of the tablespace and the copies
+my $late;      # the source has a tablespace more
+my @restored;  # [directory, copy aside]
 my $before;    # fingerprint of the target as it was
 my $finished;  # what an undisturbed run makes of it, see comparable()
 
@@ -51,25 +53,31 @@ sub work_in_memory
 	return;
 }
 
-# Sets $old (stopped, copied aside) and $new (running, at rest).
+# Sets $old (stopped, copied aside) and $new (running, at rest). The target's tablespace, its pg_wal and all the rest can be
+# on filesystems of their own: split_brain(space => directory, wal => directory, data => directory), all empty or absent;
+# late => 1: the source has made a tablespace since.
 sub split_brain
 {
+	my (%on) = @_;
 	work_in_memory();
 	$place = PostgreSQL::Test::Utils::tempdir;
-	mkdir "$place/space";
+	my $space = $on{space} // "$place/space";
+	mkdir $space;
 	# Small segments keep the copies small.
-	$old = start_primary('old', initdb => ['--wal-segsize=1'], conf => <<'CONF');
+	# The source writes some more where it has a tablespace more; the WAL before the divergence has to stay.
+	my $keep = $on{late} ? 48 : 16;
+	$old = start_primary('old', initdb => ['--wal-segsize=1'], conf => <<"CONF");
 autovacuum = off
 min_wal_size = 2MB
 max_wal_size = 32MB
-wal_keep_size = 16MB
+wal_keep_size = ${keep}MB
 max_replication_slots = 60
 max_wal_senders = 60
 max_connections = 100
 wal_sender_timeout = 5s
 jit = off
 CONF
-	$old->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$place/space'; ALTER ROLE failback_user REPLICATION");
+	$old->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$space'; ALTER ROLE failback_user REPLICATION");
 	$old->safe_psql('postgres', <<'SQL');
 CREATE TABLE kept (id int PRIMARY KEY, t text);
 INSERT INTO kept SELECT i, md5(i::text) FROM generate_series(1, 20000) i;
@@ -79,7 +87,7 @@ CREATE TABLE dropped_on_old AS SELECT i, md5(i::text) AS t FROM generate_series(
 CREATE TABLE dropped_on_new AS SELECT i, md5(i::text) AS t FROM generate_series(1, 3000) i;
 VACUUM;
 SQL
-	$new = add_standby('new', $old, options => [ '-T', "$place/space=$place/space_of_new" ]);
+	$new = add_standby('new', $old, options => [ '-T', "$space=$place/space_of_new" ]);
 	promote($new);
 	for my $node ($old, $new)
 	{
@@ -96,9 +104,14 @@ CREATE TABLE small_on_$name AS SELECT i FROM generate_series(1, 5000) i;
 SQL
 		$node->safe_psql('postgres', $_) for ('VACUUM shortened', 'TRUNCATE dropped_on_' . ($name eq 'old' ? 'new' : 'old'));
 	}
+	# A file that is longer here.
+	$old->safe_psql('postgres', "INSERT INTO shortened SELECT i, md5(i::text) FROM generate_series(30000, 33000) i");
+	make_late_tablespace() if $on{late};
 	$old->stop('fast');
-	command_ok([ 'cp', '-a', '--reflink=auto', $old->data_dir, "$place/old.aside" ], 'copy of the stopped target');
-	command_ok([ 'cp', '-a', '--reflink=auto', "$place/space", "$place/space.aside" ], 'and of its tablespace');
+	move_target($on{data}, $on{wal});
+	@restored = ([ $old->data_dir, "$place/old.aside" ], [ $space, "$place/space.aside" ]);
+	push @restored, [ $on{wal}, "$place/wal.aside" ] if $on{wal};
+	command_ok([ 'cp', '-a', '--reflink=auto', @$_ ], "copy of $_->[0] of the stopped target") for @restored;
 	$before = fingerprint($old->data_dir);
 	# Hint bits of what our own sessions read are set now, and written.
 	for (1 .. 2)
@@ -112,29 +125,68 @@ SQL
 	return;
 }
 
+# A tablespace that only the source has. Its WAL puts it at $place/late, where the target is to have it: so the source's own
+# moves away, as if it were another machine's, and is mapped back.
+sub make_late_tablespace
+{
+	$late = mkdir "$place/late";
+	$new->safe_psql('postgres', "CREATE TABLESPACE late LOCATION '$place/late'");
+	$new->safe_psql('postgres', 'CREATE TABLE lately TABLESPACE late AS SELECT i, md5(i::text) AS t FROM generate_series(1, 3000) i');
+	my $oid = $new->safe_psql('postgres', "SELECT oid FROM pg_tablespace WHERE spcname = 'late'");
+	$new->stop('fast');
+	rename "$place/late", "$place/late_of_new" or die "could not move $place/late: $!";
+	my $link = $new->data_dir . "/pg_tblspc/$oid";
+	unlink $link;
+	symlink "$place/late_of_new", $link or die "could not link $link: $!";
+	$new->start;
+	return;
+}
+
+# The stopped target, or its pg_wal alone, to another place.
+sub move_target
+{
+	my ($data, $wal) = @_;
+	if ($wal)
+	{
+		system('cp', '-a', $old->data_dir . '/pg_wal', $wal) == 0 or die "could not move pg_wal to $wal";
+		remove_tree($old->data_dir . '/pg_wal');
+		symlink $wal, $old->data_dir . '/pg_wal' or die "could not link pg_wal: $!";
+	}
+	if ($data)
+	{
+		system('cp', '-a', $old->data_dir, "$data/pgdata") == 0 or die "could not move the target to $data";
+		$old->{_basedir} = $data;
+	}
+	return;
+}
+
 # The target as it was when it was stopped.
 sub restore_target
 {
-	for ([ $old->data_dir, "$place/old.aside" ], [ "$place/space", "$place/space.aside" ])
+	for (@restored)
 	{
 		my ($where, $from) = @$_;
 		remove_tree($where);
 		system('cp', '-a', '--reflink=auto', $from, $where) == 0 or die "could not restore $where";
 	}
+	remove_tree("$place/late") if $late;
 	return;
 }
 
 sub failback_arguments
 {
 	my (@options) = @_;
-	return ('-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', @options);
+	return ('-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', mapping(), @options);
 }
+
+# What every run on this machine needs, for the tablespace that only the source has.
+sub mapping { return $late ? "--tablespace-mapping=$place/late_of_new=$place/late" : (); }
 
 # The same with a source that nobody can reach.
 sub unreachable_arguments
 {
 	my (@options) = @_;
-	return ('-D', $old->data_dir, '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres', '-R', @options);
+	return ('-D', $old->data_dir, '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres', '-R', mapping(), @options);
 }
 
 # traced_calls(calls or undef, arguments...): the system calls of a run, in order, as { call, when, text, place }. A call can be hit
@@ -146,7 +198,7 @@ sub traced_calls
 	my $log = "$place/trace";
 	$calls //= $traced;
 	my $output = '';
-	IPC::Run::run([ 'strace', '-f', '-qq', '-s', '200', '-o', $log, '-e', "trace=$calls", tool(), @arguments ],
+	IPC::Run::run([ 'strace', '-f', '-y', '-qq', '-s', '200', '-o', $log, '-e', "trace=$calls", tool(), @arguments ],
 		'<', \undef, '>&', \$output)
 	  or die "a traced run failed: $output";
 	my (%made, %seen, @calls);
@@ -206,7 +258,7 @@ sub comparable
 	my %kept;
 	for my $name (keys %$seen)
 	{
-		next if $name =~ m{^pg_wal/(archive_status/)?[0-9A-F]{24}(\.\w+)?$} || $name eq 'global/pg_control';
+		next if $name =~ m{^pg_wal/(\./)?(archive_status/)?[0-9A-F]{24}(\.\w+)?$} || $name eq 'global/pg_control';
 		($kept{$name} = $seen->{$name}) =~ s/^(file \d+ \d+) \d+ /$1 /;
 	}
 	(my $label = slurp_file($old->data_dir . '/backup_label')) =~ s/^START TIME:.*\n//m;

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@ SettingValues target_settings(const Context &context, const ConfigLocation &conf
 {
     std::vector<std::string> names(standby_setting_names.begin(), standby_setting_names.end());
     names.emplace_back("log_directory");
+    names.emplace_back("ssl_key_file");
     try {
         return read_target_settings(context.postgres_program, config, names);
     } catch (const Error &error) {
@@ -74,6 +76,16 @@ std::vector<FileEntry> list_source(Source &source, const std::vector<std::string
         if (entries[i].path == entries[i - 1].path)
             throw Error(ErrorCode::protocol_violation, format("the source listed \"%s\" twice", entries[i].path.c_str()));
     return entries;
+}
+
+// Relative to the data directory, links resolved; empty if it is elsewhere or not there.
+std::string key_in(const std::string &data_directory, const std::string &setting)
+{
+    std::error_code error;
+    std::filesystem::path root = std::filesystem::canonical(data_directory, error);
+    std::filesystem::path key = std::filesystem::canonical(root / setting, error); // as it is, if it is absolute
+    std::string relative = key.lexically_relative(root).string();
+    return error || setting.empty() || relative.starts_with("..") ? std::string() : relative;
 }
 
 std::vector<FileEntry> list_target(const TargetDirectory &target, const std::vector<std::string> &log_directories,
@@ -221,6 +233,7 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
     std::string tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, inspection.target_control.data.catalog_version_no);
     check_source_paths(manifests.source, tablespace_directory);
     manifests.target = list_target(context.target, log_directories, tablespace_directory);
+    manifests.target_key = key_in(context.target.path(), settings["ssl_key_file"]);
     manifests.target_configured_elsewhere = config.outside();
     map_tablespaces(context, manifests);
     add_checksums(context.target, manifests.source, manifests.target, context.options.jobs);

@@ -95,7 +95,7 @@ private:
     {
         PathClass path_class = classify_path(target.path);
         // A private key stays whatever the policy for configuration says.
-        if (path_class == PathClass::configuration && target.kind == FileKind::regular && !is_private_key(target.path)) {
+        if (path_class == PathClass::configuration && target.kind == FileKind::regular && !is_key(target.path)) {
             configuration(target.path, &target, nullptr);
             return;
         }
@@ -189,8 +189,10 @@ private:
         }
     }
 
+    bool is_key(std::string_view path) const { return is_private_key(path) || path == input_.own_key; }
+
     // Nothing of the source's is taken, whatever it sends.
-    static bool never_taken(PathClass path_class, std::string_view path)
+    bool never_taken(PathClass path_class, std::string_view path) const
     {
         switch (path_class) {
         case PathClass::wal_segment:
@@ -201,14 +203,14 @@ private:
         case PathClass::relation_temporary:
             return !is_data_directory(path) && !is_emptied_directory(path);
         default:
-            return is_private_key(path);
+            return is_key(path);
         }
     }
 
     bool stays(const FileEntry &target, PathClass path_class) const
     {
         const std::string &path = target.path;
-        if (is_private_key(path) || path_class == PathClass::control_file || path_class == PathClass::staging)
+        if (is_key(path) || path_class == PathClass::control_file || path_class == PathClass::staging)
             return true;
         if (target.kind == FileKind::directory && (is_data_directory(path) || is_emptied_directory(path)))
             return true;

@@ -50,6 +50,7 @@ protected:
         input.target = &target;
         input.blocks = &blocks;
         input.foreign = foreign;
+        input.own_key = own_key;
         input.config = [this](std::string_view path, bool on_target, bool on_source, bool identical) {
             config_asked = std::string(path) + (on_target ? " target" : "") + (on_source ? " source" : "") + (identical ? " identical" : "");
             // As the real policy does with copies that an earlier run has left.
@@ -79,6 +80,7 @@ protected:
 
     BlockMap blocks;
     ForeignFiles foreign = ForeignFiles::keep_targets;
+    std::string own_key;
     ConfigChoice choice = ConfigChoice::keep;
     std::string config_asked;
     Plan plan;
@@ -258,6 +260,20 @@ TEST_F(DecideTest, PrivateKeysAreLeftAlone)
     choice = ConfigChoice::take_source;
     run({file("server.key", 3)}, {file("server.key", 4)});
     EXPECT_EQ(what("server.key"), "") << "a key is never overwritten";
+}
+
+TEST_F(DecideTest, SoIsTheKeyThatOnlyASettingTells)
+{
+    own_key = "tls/secret";
+    foreign = ForeignFiles::as_source;
+    choice = ConfigChoice::remove;
+    run({file("tls/secret", 3), directory("tls")}, {file("tls/secret", 4), directory("tls")});
+    EXPECT_EQ(what("tls/secret"), "") << "not overwritten";
+    run({directory("tls")}, {file("tls/secret", 4), directory("tls")});
+    EXPECT_EQ(what("tls/secret"), "") << "not removed";
+    own_key = "tls/both.pem";
+    run({}, {file("tls/both.pem", 4), directory("tls")});
+    EXPECT_EQ(what("tls/both.pem"), "") << "not as a configuration file either";
 }
 
 TEST_F(DecideTest, TablespacesKeepTheirPlace)

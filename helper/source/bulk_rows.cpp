@@ -7,7 +7,7 @@ namespace {
 void check_shape(const PGresult *result, int columns)
 {
     if (PQntuples(result) < 1 || PQnfields(result) != columns)
-        throw Error(ErrorCode::data_corrupted, "the source sent a row of another shape than agreed");
+        throw Error(ErrorCode::protocol_violation, "the source sent a row of another shape than agreed");
 }
 
 } // namespace

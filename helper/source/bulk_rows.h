@@ -7,7 +7,7 @@
 
 namespace failback {
 
-// Both throw Error(data_corrupted) where the row has other columns or types than agreed.
+// Both throw Error(protocol_violation) where the row has other columns or types than agreed.
 
 // The first row of a result of pg_failback_read_chunks. The row's payload points into the result, its results into
 // `results`, whose memory is used again.
