@@ -10,6 +10,21 @@
 
 namespace failback {
 
+std::string printable(const char *text)
+{
+    constexpr size_t max_length = 4096;
+    std::string line(text != nullptr ? text : "");
+    line.resize(std::min(line.size(), max_length));
+    while (!line.empty() && (line.back() == '\n' || line.back() == ' '))
+        line.pop_back();
+    std::replace_if(line.begin(), line.end(), [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }, '?');
+    // U+0080 to U+009F, which some terminals obey as well.
+    for (size_t i = 0; i + 1 < line.size(); i++)
+        if (static_cast<unsigned char>(line[i]) == 0xc2 && static_cast<unsigned char>(line[i + 1]) < 0xa0)
+            line[i] = line[i + 1] = '?';
+    return line;
+}
+
 namespace {
 
 // What may come between two results, bytes: many times the largest that is agreed (a timeline history of 16 MB). libpq
@@ -34,25 +49,9 @@ ErrorCode code_of_sqlstate(const char *sqlstate)
     return ErrorCode::internal;
 }
 
-// The other side's words, made fit for a terminal and a log: no control characters but line ends and tabs, no endless text.
-std::string trimmed(const char *text)
-{
-    constexpr size_t max_length = 4096;
-    std::string line(text != nullptr ? text : "");
-    line.resize(std::min(line.size(), max_length));
-    while (!line.empty() && (line.back() == '\n' || line.back() == ' '))
-        line.pop_back();
-    std::replace_if(line.begin(), line.end(), [](unsigned char c) { return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f; }, '?');
-    // U+0080 to U+009F, which some terminals obey as well.
-    for (size_t i = 0; i + 1 < line.size(); i++)
-        if (static_cast<unsigned char>(line[i]) == 0xc2 && static_cast<unsigned char>(line[i + 1]) < 0xa0)
-            line[i] = line[i + 1] = '?';
-    return line;
-}
-
 std::string field(const PGresult *result, int code)
 {
-    return trimmed(PQresultErrorField(result, code));
+    return printable(PQresultErrorField(result, code));
 }
 
 // libpq shows the part of the string that it cannot read, which may be the password.
@@ -62,7 +61,7 @@ void check_conninfo(const std::string &conninfo)
     char *problem = nullptr;
     PQconninfoOption *options = is_conninfo ? PQconninfoParse(conninfo.c_str(), &problem) : nullptr;
     if (is_conninfo && options == nullptr) {
-        std::string message = trimmed(problem);
+        std::string message = printable(problem);
         PQfreemem(problem);
         bool secret = conninfo.find("password") != std::string::npos || conninfo.find('@') != std::string::npos;
         throw Error(ErrorCode::invalid_parameter, "the connection string given as --source-server is not valid",
@@ -108,7 +107,7 @@ Connection::Connection(const ConnectionOptions &options)
     if (!connection_)
         throw std::bad_alloc();
     if (PQstatus(connection_.get()) != CONNECTION_OK)
-        throw Error(ErrorCode::connection_failure, trimmed(PQerrorMessage(connection_.get())), "",
+        throw Error(ErrorCode::connection_failure, printable(PQerrorMessage(connection_.get())), "",
                     "The source must be running and reachable with the connection string given as --source-server.");
     if (!options.required_host.empty() && (options.required_host != PQhost(connection_.get()) ||
                                            options.required_port != PQport(connection_.get())))
@@ -135,7 +134,7 @@ void Connection::fail(const PGresult *result, const char *what)
                     format("the source sent an answer of another kind than agreed (%s)", PQresStatus(PQresultStatus(result))));
     if (result == nullptr || PQresultErrorField(result, PG_DIAG_SQLSTATE) == nullptr)
         throw Error(ErrorCode::connection_failure,
-                    format("%s: %s", what, trimmed(PQerrorMessage(connection_.get())).c_str()));
+                    format("%s: %s", what, printable(PQerrorMessage(connection_.get())).c_str()));
     throw Error(code_of_sqlstate(PQresultErrorField(result, PG_DIAG_SQLSTATE)),
                 format("%s: %s", what, field(result, PG_DIAG_MESSAGE_PRIMARY).c_str()),
                 field(result, PG_DIAG_MESSAGE_DETAIL), field(result, PG_DIAG_MESSAGE_HINT));

@@ -67,6 +67,10 @@ private:
     int64_t unanswered_bytes_ = 0; // came since the last result, roughly: as the kernel tells before each reading
 };
 
+// The other side's words, made fit for a terminal and a log: no control characters but line ends and tabs, no endless text.
+// nullptr is empty.
+std::string printable(const char *text);
+
 // `"name"`, quoted as an SQL identifier.
 std::string quote_identifier(Connection &connection, const std::string &name);
 

@@ -49,8 +49,8 @@ void add_names(Connection &connection, const std::set<RelationId> &wanted, Relat
             throw Error(ErrorCode::protocol_violation, "the source sent a row of another shape than asked for");
         RelationId id{number(row, 0, 0), number(row, 0, 1), number(row, 0, 2)};
         if (wanted.contains(id))
-            names[id] = {id.database == 0 ? "" : database, PQgetvalue(row.get(), 0, 3),
-                         kind_text(PQgetvalue(row.get(), 0, 4), PQgetvalue(row.get(), 0, 5))};
+            names[id] = {id.database == 0 ? "" : database, printable(PQgetvalue(row.get(), 0, 3)),
+                         kind_text(PQgetvalue(row.get(), 0, 4), printable(PQgetvalue(row.get(), 0, 5)))};
     }
 }
 

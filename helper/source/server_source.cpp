@@ -117,7 +117,9 @@ void ServerSource::find_extension()
         throw Error(ErrorCode::wrong_state,
                     format("extension \"pg_failback\" is not installed in database \"%s\" of the source", database.c_str()),
                     "", format("Run CREATE EXTENSION pg_failback in database \"%s\" on the source.", database.c_str()));
-    std::string version = PQgetvalue(result.get(), 0, 0);
+    if (PQnfields(result.get()) != 2)
+        throw Error(ErrorCode::protocol_violation, "the source did not tell the version of the extension");
+    std::string version = printable(PQgetvalue(result.get(), 0, 0));
     if (version != required_extension_version)
         throw Error(ErrorCode::wrong_state,
                     format("extension \"pg_failback\" in database \"%s\" of the source has version %s, but this program"
@@ -141,7 +143,7 @@ void ServerSource::check_privileges()
         "          AND pg_catalog.has_schema_privilege(p.pronamespace, 'USAGE'))");
     if (!result || PQgetisnull(result.get(), 0, 0) != 0)
         return;
-    std::string names = PQgetvalue(result.get(), 0, 0);
+    std::string names = printable(PQgetvalue(result.get(), 0, 0));
     std::string user = PQuser(connection_->get());
     throw Error(ErrorCode::access_denied,
                 format("role \"%s\" may not execute functions of the extension pg_failback on the source", user.c_str()),
