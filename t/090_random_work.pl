@@ -114,7 +114,8 @@ sub comes_back
 		finish(work($source, 5));
 		$target->stop('immediate') if $started;
 	}
-	my @busy = $option{busy} ? work($source, 25) : ();
+	# Without databases: while one is copied or moved file by file, a failback is refused.
+	my @busy = $option{busy} ? map { start_work($source, grep { $_->[1] !~ /DATABASE/ } random_work(25)) } (1, 2) : ();
 	my $output = failback_ok($target, $source, standby_settings => '-R', options => \@options, compares => 1);
 	finish(@busy);
 	defined $output or BAIL_OUT("$what: failback failed");
