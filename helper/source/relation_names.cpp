@@ -2,6 +2,7 @@
 
 #include "common/error.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace failback {
@@ -18,6 +19,14 @@ constexpr const char *names_sql =
     " LEFT JOIN (pg_catalog.pg_class t JOIN pg_catalog.pg_namespace tn ON tn.oid OPERATOR(pg_catalog.=) t.relnamespace)"
     "  ON t.reltoastrelid OPERATOR(pg_catalog.=) c.oid"
     " WHERE pg_catalog.pg_relation_filenode(c.oid) IS NOT NULL";
+
+// A name may have line ends, a report has a line for each file.
+std::string on_one_line(const char *text)
+{
+    std::string line = printable(text);
+    std::replace_if(line.begin(), line.end(), [](char c) { return c == '\n' || c == '\t'; }, '?');
+    return line;
+}
 
 uint32_t number(const PgResult &result, int row, int column)
 {
@@ -42,15 +51,15 @@ std::string kind_text(std::string_view kind, const std::string &toast_of)
 
 void add_names(Connection &connection, const std::set<RelationId> &wanted, RelationNames &names)
 {
-    std::string database = PQdb(connection.get());
+    std::string database = on_one_line(PQdb(connection.get()));
     connection.start_rows(names_sql, {}, false);
     while (PgResult row = connection.next_row()) {
         if (PQnfields(row.get()) != 6)
             throw Error(ErrorCode::protocol_violation, "the source sent a row of another shape than asked for");
         RelationId id{number(row, 0, 0), number(row, 0, 1), number(row, 0, 2)};
         if (wanted.contains(id))
-            names[id] = {id.database == 0 ? "" : database, printable(PQgetvalue(row.get(), 0, 3)),
-                         kind_text(PQgetvalue(row.get(), 0, 4), printable(PQgetvalue(row.get(), 0, 5)))};
+            names[id] = {id.database == 0 ? "" : database, on_one_line(PQgetvalue(row.get(), 0, 3)),
+                         kind_text(PQgetvalue(row.get(), 0, 4), on_one_line(PQgetvalue(row.get(), 0, 5)))};
     }
 }
 
@@ -82,7 +91,7 @@ RelationNames read_relation_names(Connection &connection, const ConnectionOption
         add_names(connection, wanted, names);
     for (const auto &[name, allowed] : databases_of(connection, databases)) {
         if (!allowed) {
-            notes.push_back(format("no names of relations in database \"%s\": connections to it are not allowed", name.c_str()));
+            notes.push_back(format("no names of relations in database \"%s\": connections to it are not allowed", on_one_line(name.c_str()).c_str()));
             continue;
         }
         try {
@@ -93,7 +102,7 @@ RelationNames read_relation_names(Connection &connection, const ConnectionOption
         } catch (const Error &error) {
             if (error.code() == ErrorCode::cancelled)
                 throw;
-            notes.push_back(format("no names of relations in database \"%s\": %s", name.c_str(), error.what()));
+            notes.push_back(format("no names of relations in database \"%s\": %s", on_one_line(name.c_str()).c_str(), error.what()));
         }
     }
     return names;
