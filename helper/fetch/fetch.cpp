@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <memory>
+#include <mutex>
 
 namespace failback {
 
@@ -17,50 +18,88 @@ constexpr size_t ranges_per_request = 8192;
 constexpr int64_t bytes_per_request = 32 * 1024 * 1024;
 constexpr size_t copy_buffer_bytes = 1024 * 1024;
 
-// A patched file that is built anew gets what does not change from the target's own file.
-void copy_unchanged(const TargetDirectory &target, const FileAction &action, int out, std::vector<unsigned char> &buffer)
-{
-    FileDescriptor in = target.open_read(action.path);
-    std::string name = target.absolute(action.path);
-    buffer.resize(copy_buffer_bytes);
-    auto copy = [&](int64_t from, int64_t to) {
-        while (from < to) {
-            size_t want = static_cast<size_t>(std::min<int64_t>(to - from, static_cast<int64_t>(copy_buffer_bytes)));
-            size_t got = read_at(in.get(), std::span(buffer).first(want), from, name);
-            if (got == 0)
-                break;
-            write_at(out, std::span(buffer).first(got), from, name);
-            from += static_cast<int64_t>(got);
-        }
-    };
-    int64_t position = 0;
-    for (const Extent &extent : action.fetch) {
-        copy(position, std::min(extent.offset, action.size));
-        position = extent.offset + extent.length;
+// What was not fetched of the whole files being built: filled in here, and its checksums noted like those of what was.
+class WholeFileCompleter {
+public:
+    WholeFileCompleter(const TargetDirectory &target, RedoWriter &checksums, bool sync)
+        : target_(target), checksums_(checksums), sync_(sync)
+    {
     }
-    copy(position, action.size);
-}
 
-// Completes the staged whole files: unchanged parts, final size, flush.
-void complete_whole_files(const TargetDirectory &target, const std::vector<FileAction> &actions, size_t first,
-                          const FetchOptions &options)
+    // Unchanged parts, final size, flush.
+    void complete(const FileAction &action, size_t index)
+    {
+        std::string path = staged_file_path(action, index);
+        FileDescriptor fd = target_.open_write(path, O_CREAT);
+        // What is not fetched of a file that was there comes from it; of any other one it was staged before (WAL from the
+        // archive) or reads as zeros (the end of a WAL segment).
+        bool patch = action.kind == FileActionKind::patch;
+        FileDescriptor unchanged = target_.open_read(patch ? action.path : path);
+        if (::ftruncate(fd.get(), action.size) != 0)
+            throw io_error("set the size of file", target_.absolute(path), errno);
+        auto fill = [&](int64_t from, int64_t to) {
+            if (from < to)
+                note(index, from, to, unchanged.get(), patch ? fd.get() : -1, patch ? action.path : path);
+        };
+        int64_t position = 0;
+        for (const Extent &extent : action.fetch) {
+            fill(position, std::min(extent.offset, action.size));
+            position = extent.offset + extent.length;
+        }
+        fill(position, action.size);
+        // It ended before its end: the last piece's checksum is of more than what is left of it.
+        if (position > action.size && action.size > 0) {
+            FileDescriptor staged = target_.open_read(path);
+            note(index, 0, action.size, staged.get(), -1, path);
+        }
+        if (sync_ && ::fsync(fd.get()) != 0)
+            throw io_error("flush file", target_.absolute(path), errno);
+    }
+
+private:
+    // Reads [from, to), writes it to `out` unless that is -1, and notes its checksum.
+    void note(size_t index, int64_t from, int64_t to, int in, int out, const std::string &path)
+    {
+        thread_local std::vector<unsigned char> buffer(copy_buffer_bytes);
+        auto checksummer = default_checksum_algorithm().start();
+        for (int64_t at = from; at < to;) {
+            size_t want = static_cast<size_t>(std::min<int64_t>(to - at, static_cast<int64_t>(copy_buffer_bytes)));
+            auto content = std::span(buffer).first(want);
+            size_t got = read_at(in, content, at, target_.absolute(path));
+            if (got < want && out < 0)
+                throw Error(ErrorCode::data_corrupted, format("\"%s\" ended while it was read", target_.absolute(path).c_str()));
+            // Of a file that has become shorter than it was, the rest reads as zeros.
+            std::fill(content.begin() + static_cast<std::ptrdiff_t>(got), content.end(), 0);
+            if (out >= 0 && got > 0)
+                write_at(out, content.first(got), at, target_.absolute(path));
+            checksummer->update(content);
+            at += static_cast<int64_t>(want);
+        }
+        std::lock_guard lock(mutex_);
+        checksums_.append_checksum({static_cast<uint32_t>(index), from, to - from, checksummer->finish()});
+    }
+
+    const TargetDirectory &target_;
+    RedoWriter &checksums_;
+    bool sync_;
+    std::mutex mutex_;
+};
+
+StagedRedo complete_whole_files(const TargetDirectory &target, const std::vector<FileAction> &actions, size_t first,
+                                const FetchOptions &options)
 {
     std::vector<size_t> whole;
     for (size_t i = first; i < actions.size(); i++)
         if (actions[i].staging == StagingKind::whole_file && actions[i].kind != FileActionKind::remove)
             whole.push_back(i);
-    run_parallel(options.jobs, whole.size(), [&](size_t i) {
-        const FileAction &action = actions[whole[i]];
-        std::string path = staged_file_path(action, whole[i]);
-        FileDescriptor fd = target.open_write(path, O_CREAT);
-        std::vector<unsigned char> buffer;
-        if (action.kind == FileActionKind::patch)
-            copy_unchanged(target, action, fd.get(), buffer);
-        if (::ftruncate(fd.get(), action.size) != 0)
-            throw io_error("set the size of file", target.absolute(path), errno);
-        if (options.sync && ::fsync(fd.get()) != 0)
-            throw io_error("flush file", target.absolute(path), errno);
-    });
+    if (whole.empty())
+        return {};
+    RedoWriter checksums(target, format("%s/%s.rest", staging_name, options.redo_name.c_str()));
+    WholeFileCompleter completer(target, checksums, options.sync);
+    run_parallel(options.jobs, whole.size(), [&](size_t i) { completer.complete(actions[whole[i]], whole[i]); });
+    if (options.sync)
+        checksums.sync();
+    return {checksums.path(), checksums.length()};
 }
 
 } // namespace
@@ -103,7 +142,9 @@ FetchResult fetch_actions(Source &source, const TargetDirectory &target, std::ve
         }
     });
     changes.apply_to(actions);
-    complete_whole_files(target, actions, first, options);
+    StagedRedo rest = complete_whole_files(target, actions, first, options);
+    if (rest.length > 0)
+        result.redo_files.push_back(std::move(rest));
     return result;
 }
 

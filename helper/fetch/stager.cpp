@@ -71,7 +71,7 @@ void Stager::locate(const ChunkRow &row)
             continue;
         }
         if (got > 0)
-            pieces_.push_back({owner, asked.offset + start, got});
+            pieces_.push_back({owner, asked.offset + start, got, {}});
         if (complete && start + got < asked.length)
             changes_.ended(owner, asked.offset + start + got);
     }
@@ -83,7 +83,7 @@ void Stager::row(const ChunkRow &row)
     fetched_bytes_ += row.raw_size;
     if (pieces_.empty())
         return;
-    auto goes_whole = [this](const Piece &piece) { return actions_[piece.action].staging == StagingKind::whole_file; };
+    auto goes_whole = [this](const RedoPiece &piece) { return actions_[piece.action].staging == StagingKind::whole_file; };
     size_t whole = static_cast<size_t>(std::count_if(pieces_.begin(), pieces_.end(), goes_whole));
     // What cannot be unpacked has to be found out now, also if it goes to the redo file as it came: after the commit it
     // would be too late.
@@ -91,33 +91,32 @@ void Stager::row(const ChunkRow &row)
         throw Error(ErrorCode::protocol_violation, "the source sent a row that is larger packed than unpacked");
     std::span<const unsigned char> content = row_content(row, content_);
 
+    if (!redo_)
+        redo_ = std::make_unique<RedoWriter>(target_, redo_path_);
     redo_pieces_.clear();
     gathered_.clear();
-    for (const Piece &piece : pieces_) {
-        if (whole == 0) {
-            redo_pieces_.push_back({piece.action, piece.offset, piece.length});
-            continue;
-        }
+    for (RedoPiece &piece : pieces_) {
         auto bytes = content.first(static_cast<size_t>(piece.length));
         content = content.subspan(static_cast<size_t>(piece.length));
+        piece.checksum = default_checksum_algorithm().compute(bytes);
         if (goes_whole(piece)) {
             write_whole(piece, bytes);
-        } else if (whole < pieces_.size()) {
-            redo_pieces_.push_back({piece.action, piece.offset, piece.length});
-            gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
+            redo_->append_checksum(piece);
+            continue;
         }
+        redo_pieces_.push_back(piece);
+        if (whole > 0)
+            gathered_.insert(gathered_.end(), bytes.begin(), bytes.end());
     }
     if (redo_pieces_.empty())
         return;
-    if (!redo_)
-        redo_ = std::make_unique<RedoWriter>(target_, redo_path_);
     if (whole == 0)
         redo_->append({redo_pieces_, row.compression, static_cast<uint32_t>(row.raw_size), row.payload});
     else
         redo_->append({redo_pieces_, static_cast<int16_t>(CompressionId::none), static_cast<uint32_t>(gathered_.size()), gathered_});
 }
 
-void Stager::write_whole(const Piece &piece, std::span<const unsigned char> content)
+void Stager::write_whole(const RedoPiece &piece, std::span<const unsigned char> content)
 {
     const FileAction &action = actions_[piece.action];
     if (!whole_fd_ || whole_action_ != piece.action) {

@@ -1,4 +1,5 @@
-// Writes arriving rows to staging: into this connection's redo file, or into the whole files being built.
+// Writes arriving rows to staging: into this connection's redo file, or into the whole files being built; the checksums of
+// what goes into those are noted in the redo file.
 #pragma once
 
 #include "helper/fetch/work_queue.h"
@@ -40,13 +41,8 @@ public:
     int64_t bytes_fetched() const { return fetched_bytes_; }
 
 private:
-    struct Piece {
-        uint32_t action;
-        int64_t offset;
-        int64_t length;
-    };
     void locate(const ChunkRow &row);
-    void write_whole(const Piece &piece, std::span<const unsigned char> content);
+    void write_whole(const RedoPiece &piece, std::span<const unsigned char> content);
 
     const TargetDirectory &target_;
     const std::vector<FileAction> &actions_;
@@ -57,7 +53,7 @@ private:
     FileDescriptor whole_fd_;
     uint32_t whole_action_ = 0;
     int64_t unflushed_ = 0; // bytes written to whole_fd_ since the last start of writing back
-    std::vector<Piece> pieces_;
+    std::vector<RedoPiece> pieces_;
     std::vector<RedoPiece> redo_pieces_;
     std::vector<unsigned char> content_;
     std::vector<unsigned char> gathered_;

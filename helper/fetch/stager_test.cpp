@@ -60,6 +60,8 @@ protected:
         if (staged.length == 0)
             return found;
         read_redo_file(*target, staged.path, staged.length, [&](const RedoRecord &record) {
+            if (record.compression == content_elsewhere)
+                return;
             std::vector<unsigned char> buffer(record.raw_size);
             std::span<const unsigned char> content = record.payload;
             if (record.compression != 0) {
@@ -68,8 +70,32 @@ protected:
             }
             for (const RedoPiece &piece : record.pieces) {
                 std::string bytes(reinterpret_cast<const char *>(content.data()), static_cast<size_t>(piece.length));
+                EXPECT_EQ(piece.checksum, checksum_of(bytes));
                 content = content.subspan(static_cast<size_t>(piece.length));
                 found[actions[piece.action].path + "@" + std::to_string(piece.offset)] = bytes;
+            }
+        });
+        return found;
+    }
+
+    static Checksum checksum_of(const std::string &bytes)
+    {
+        return default_checksum_algorithm().compute({reinterpret_cast<const unsigned char *>(bytes.data()), bytes.size()});
+    }
+
+    // path@offset+length of what was noted of whole files, in order; its checksum is that of the file's content.
+    std::vector<std::string> noted()
+    {
+        std::vector<std::string> found;
+        StagedRedo staged = stager->redo();
+        read_redo_file(*target, staged.path, staged.length, [&](const RedoRecord &record) {
+            for (const RedoPiece &piece : record.pieces) {
+                if (record.compression != content_elsewhere)
+                    continue;
+                std::string content = whole().substr(static_cast<size_t>(piece.offset), static_cast<size_t>(piece.length));
+                EXPECT_EQ(piece.checksum, checksum_of(content));
+                found.push_back(format("%s@%d+%d", actions[piece.action].path.c_str(), static_cast<int>(piece.offset),
+                                       static_cast<int>(piece.length)));
             }
         });
         return found;
@@ -141,8 +167,9 @@ TEST_F(StagerTest, WholeFilesAreBuiltBeside)
     row(3, 40, {60}, true, std::string(60, 'y'));
     stager->finish(true);
     EXPECT_EQ(whole(), std::string(40, 'x') + std::string(60, 'y'));
-    EXPECT_EQ(stager->redo().length, 0);
-    EXPECT_EQ(stager->bytes_staged(), 100);
+    EXPECT_TRUE(redo().empty());
+    EXPECT_EQ(noted(), (std::vector<std::string>{"base/5/3@0+40", "base/5/3@40+60"}));
+    EXPECT_EQ(stager->bytes_staged() - stager->redo().length, 100);
 }
 
 TEST_F(StagerTest, ARowMayHaveBoth)
@@ -154,6 +181,7 @@ TEST_F(StagerTest, ARowMayHaveBoth)
         stager->finish(true);
         EXPECT_EQ(redo(), (std::map<std::string, std::string>{{"base/5/1@10", std::string(20, 'a')}, {"base/5/2@0", "bbbbb"}}));
         EXPECT_EQ(whole(), std::string(10, 'w'));
+        EXPECT_EQ(noted(), std::vector<std::string>{"base/5/3@0+10"});
     }
 }
 
@@ -163,7 +191,8 @@ TEST_F(StagerTest, ZerosOfANewFileNeedNotBeWritten)
     row(3, 40, {60}, true, std::string(60, 'y'));
     stager->finish(true);
     EXPECT_EQ(whole(), std::string(40, '\0') + std::string(60, 'y'));
-    EXPECT_EQ(stager->bytes_staged(), 60);
+    EXPECT_EQ(noted(), (std::vector<std::string>{"base/5/3@0+40", "base/5/3@40+60"}));
+    EXPECT_EQ(stager->bytes_staged() - stager->redo().length, 60);
 }
 
 TEST_F(StagerTest, FilesThatAreGoneBecomeRemovals)

@@ -3,6 +3,7 @@
 #include "helper/cancel.h"
 #include "helper/phases/inspect.h"
 #include "helper/target/apply.h"
+#include "helper/target/check.h"
 #include "helper/target/staging.h"
 
 namespace failback {
@@ -30,7 +31,7 @@ EarlierRun Completion::complete_earlier_run()
     pg_log_info("completing the run that was interrupted after its commit");
     committed_ = true;
     StagedPlan staged = read_staged_plan(context_.target);
-    check_staged(context_.target, staged);
+    check_staged(context_.target, staged, context_.options.jobs);
     complete(staged);
     return EarlierRun::completed;
 }

@@ -41,6 +41,7 @@ public:
         ControlFile control = parse_control_file(state.control_file, "pg_control of the source");
         staged_.control_file = build_standby_control_file(control, end.lsn, end.timeline);
         staged_.local_files.push_back({"backup_label", label()});
+        staged_.recovery_start = difference_.start.redo.value;
         context_.summary.end_of_recovery = end.lsn;
         for (FileAction &action : staged_.actions)
             action.fetch.clear();

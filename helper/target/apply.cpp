@@ -3,6 +3,7 @@
 #include "common/error.h"
 #include "common/payload_compression.h"
 #include "helper/target/parallel.h"
+#include "helper/target/record.h"
 #include "helper/target/redo_file.h"
 #include "helper/target/staging.h"
 #include "helper/target/tablespace_location.h"
@@ -18,7 +19,6 @@ namespace failback {
 namespace {
 
 constexpr const char *control_path = "global/pg_control";
-constexpr int64_t max_plan_bytes = int64_t{1} << 32;
 
 std::string parent_of(const std::string &path)
 {
@@ -86,6 +86,8 @@ public:
 private:
     void write(const RedoRecord &record)
     {
+        if (record.compression == content_elsewhere) // renamed already
+            return;
         std::span<const unsigned char> content = record.payload;
         auto compression = static_cast<CompressionId>(record.compression);
         if (compression != CompressionId::none) {
@@ -183,21 +185,6 @@ void sync_filesystems(const TargetDirectory &target, const StagedPlan &plan)
 
 } // namespace
 
-StagedPlan read_staged_plan(const TargetDirectory &target)
-{
-    auto bytes = target.read_file(staged_plan_path, max_plan_bytes);
-    if (!bytes)
-        throw Error(ErrorCode::data_corrupted,
-                    format("staged plan \"%s\" does not exist", target.absolute(staged_plan_path).c_str()));
-    return decode_staged_plan(*bytes, target.absolute(staged_plan_path));
-}
-
-void check_staged(const TargetDirectory &target, const StagedPlan &plan)
-{
-    for (const StagedRedo &redo : plan.redo_files)
-        read_redo_file(target, redo.path, redo.length, [](const RedoRecord &) {});
-}
-
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options)
 {
     if (target.exists(control_path)) // put back by hand after an interruption
@@ -220,12 +207,16 @@ void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOpt
         sync_filesystems(target, plan);
 }
 
-void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync)
+void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync,
+            const std::function<void()> &before_control)
 {
     bool durable = sync != SyncKind::none;
     for (const LocalFile &file : plan.local_files)
         target.write_file(file.path, {reinterpret_cast<const unsigned char *>(file.content.data()), file.content.size()},
                           durable);
+    write_record(target, plan, durable);
+    if (before_control)
+        before_control();
     target.write_file(new_control_path, plan.control_file, durable);
     target.rename(new_control_path, control_path);
     if (durable)

@@ -16,17 +16,12 @@ struct ApplyOptions {
     std::function<void(int64_t)> progress; // bytes written since the last call; from any thread
 };
 
-// Reads the committed plan. Throws Error(data_corrupted).
-StagedPlan read_staged_plan(const TargetDirectory &target);
-
-// Reads all that is staged with a checksum of its own, and changes nothing: for a run that completes an earlier one,
-// as nobody knows what has happened to the disk since. Throws Error(data_corrupted).
-void check_staged(const TargetDirectory &target, const StagedPlan &plan);
-
 // Carries out all actions and flushes what they touched. Idempotent: may be begun anew after any interruption.
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options);
 
-// Writes the local files, then puts pg_control in place: from here on the target starts as a standby. Removes staging.
-void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync);
+// Writes the local files and the record of what was fetched, calls `before_control`, then puts pg_control in place: from
+// here on the target starts as a standby. Removes staging.
+void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync,
+            const std::function<void()> &before_control = {});
 
 } // namespace failback

@@ -9,15 +9,16 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <limits>
 
 namespace failback {
 
 namespace {
 
-constexpr uint32_t record_magic = 0x31524650; // "PFR1"
+constexpr uint32_t record_magic = 0x32524650; // "PFR2"
 constexpr size_t fixed_header = 4 + 4 + 2 + 4 + 4;
-constexpr size_t piece_size = 4 + 8 + 8;
 constexpr size_t checksum_size = 16;
+constexpr size_t piece_size = 4 + 8 + 8 + checksum_size;
 constexpr uint32_t max_pieces = 1u << 20;
 // Start writing to disk after so many bytes, so that the flush before the commit finds little to do.
 constexpr int64_t write_back_step = 16 * 1024 * 1024;
@@ -42,6 +43,7 @@ void RedoWriter::append(const RedoRecord &record)
         out.integer<uint32_t>(piece.action);
         out.integer<int64_t>(piece.offset);
         out.integer<int64_t>(piece.length);
+        out.bytes(piece.checksum.bytes);
     }
     out.bytes(record.payload);
     out.bytes(default_checksum_algorithm().compute(buffer_).bytes);
@@ -51,6 +53,11 @@ void RedoWriter::append(const RedoRecord &record)
         ::sync_file_range(fd_.get(), written_back_, length_ - written_back_, SYNC_FILE_RANGE_WRITE);
         written_back_ = length_;
     }
+}
+
+void RedoWriter::append_checksum(const RedoPiece &piece)
+{
+    append({{&piece, 1}, content_elsewhere, 0, {}});
 }
 
 void RedoWriter::sync()
@@ -84,9 +91,10 @@ void read_redo_file(const TargetDirectory &target, const std::string &path, int6
         record.compression = header.integer<int16_t>();
         record.raw_size = header.integer<uint32_t>();
         uint32_t stored = header.integer<uint32_t>();
+        bool elsewhere = record.compression == content_elsewhere;
         // Bounds before memory: a damaged length must not make us allocate at will.
         if (magic != record_magic || piece_count > max_pieces || record.raw_size > row_payload_bytes ||
-            stored > 2 * row_payload_bytes ||
+            stored > 2 * row_payload_bytes || (elsewhere && (stored != 0 || record.raw_size != 0)) ||
             (record.compression == static_cast<int16_t>(CompressionId::none) && stored != record.raw_size))
             throw damaged(position);
         size_t size = fixed_header + piece_count * piece_size + stored + checksum_size;
@@ -107,9 +115,13 @@ void read_redo_file(const TargetDirectory &target, const std::string &path, int6
             piece.action = in.integer<uint32_t>();
             piece.offset = in.integer<int64_t>();
             piece.length = in.integer<int64_t>();
-            if (piece.offset < 0 || piece.length < 0 || piece.length > int64_t{record.raw_size} - sum)
+            auto checksum = in.bytes(checksum_size);
+            std::copy(checksum.begin(), checksum.end(), piece.checksum.bytes.begin());
+            piece.checksum.length = checksum_size;
+            if (piece.offset < 0 || piece.length < 0 || piece.length > std::numeric_limits<int64_t>::max() - piece.offset ||
+                (!elsewhere && piece.length > int64_t{record.raw_size} - sum))
                 throw damaged(position);
-            sum += piece.length;
+            sum += elsewhere ? 0 : piece.length;
             pieces.push_back(piece);
         }
         if (sum != record.raw_size)

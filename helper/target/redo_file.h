@@ -2,8 +2,10 @@
 //
 // A record holds one row of the bulk read as it arrived (compressed if it was), the pieces of files it is made of,
 // and a checksum over all of it. Applying records again gives the same result, in any order: pieces do not overlap.
+// A record may also only tell the checksums of what was staged as a whole file: then it has no payload.
 #pragma once
 
+#include "common/checksum.h"
 #include "helper/target/target_dir.h"
 
 #include <functional>
@@ -14,12 +16,16 @@ struct RedoPiece {
     uint32_t action = 0; // index into the plan's actions
     int64_t offset = 0;  // bytes in the file
     int64_t length = 0;
+    Checksum checksum{}; // of the piece's content, by default_checksum_algorithm()
 };
 
+// As RedoRecord::compression: the content of the pieces lies in staged whole files.
+inline constexpr int16_t content_elsewhere = -1;
+
 struct RedoRecord {
-    std::span<const RedoPiece> pieces;  // lengths add up to raw_size
-    int16_t compression = 0;            // CompressionId
-    uint32_t raw_size = 0;              // bytes once decompressed
+    std::span<const RedoPiece> pieces;  // lengths add up to raw_size; with content_elsewhere they may be of any length
+    int16_t compression = 0;            // CompressionId, or content_elsewhere
+    uint32_t raw_size = 0;              // bytes once decompressed; 0 with content_elsewhere
     std::span<const unsigned char> payload;
 };
 
@@ -27,6 +33,8 @@ class RedoWriter {
 public:
     RedoWriter(const TargetDirectory &target, std::string path);
     void append(const RedoRecord &record);
+    // One record with content_elsewhere.
+    void append_checksum(const RedoPiece &piece);
     int64_t length() const { return length_; } // bytes written
     void sync();
     const std::string &path() const { return path_; }

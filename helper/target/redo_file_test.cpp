@@ -77,6 +77,26 @@ TEST_F(RedoFileTest, CompressionAndSizesAreKept)
     });
 }
 
+TEST_F(RedoFileTest, ChecksumsOfWhatLiesElsewhere)
+{
+    RedoPiece piece{7, 0, int64_t{1} << 40, {}};
+    piece.checksum.length = 16;
+    piece.checksum.bytes.fill(9);
+    RedoWriter writer(target, "redo");
+    writer.append_checksum(piece);
+    int records = 0;
+    read_redo_file(target, "redo", writer.length(), [&](const RedoRecord &record) {
+        records++;
+        EXPECT_EQ(record.compression, content_elsewhere);
+        EXPECT_TRUE(record.payload.empty());
+        ASSERT_EQ(record.pieces.size(), 1u);
+        EXPECT_EQ(record.pieces[0].action, 7u);
+        EXPECT_EQ(record.pieces[0].length, int64_t{1} << 40);
+        EXPECT_EQ(record.pieces[0].checksum, piece.checksum);
+    });
+    EXPECT_EQ(records, 1);
+}
+
 TEST_F(RedoFileTest, TheLargestRow)
 {
     std::string payload(row_payload_bytes, 'z');

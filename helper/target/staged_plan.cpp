@@ -10,7 +10,7 @@ namespace failback {
 
 namespace {
 
-constexpr uint64_t plan_magic = 0x31304e414c504246; // "FBPLAN01"; the last digits are the format's version
+constexpr uint64_t plan_magic = 0x32304e414c504246; // "FBPLAN02"; the last digits are the format's version
 constexpr size_t checksum_size = 16;
 
 Error damaged(const std::string &name)
@@ -72,6 +72,7 @@ std::vector<unsigned char> encode_staged_plan(const StagedPlan &plan)
     }
     out.integer<uint64_t>(plan.control_file.size());
     out.bytes(plan.control_file);
+    out.integer<uint64_t>(plan.recovery_start);
     out.bytes(default_checksum_algorithm().compute(bytes).bytes);
     return bytes;
 }
@@ -107,6 +108,7 @@ StagedPlan decode_staged_plan(std::span<const unsigned char> bytes, const std::s
     }
     auto control = in.bytes(in.integer<uint64_t>());
     plan.control_file.assign(control.begin(), control.end());
+    plan.recovery_start = in.integer<uint64_t>();
     if (!in.at_end())
         throw damaged(name);
     return plan;

@@ -27,6 +27,7 @@ struct StagedPlan {
     std::vector<StagedRedo> redo_files;
     std::vector<LocalFile> local_files;       // written in this order, after all actions
     std::vector<unsigned char> control_file;  // the last thing to be put in place
+    uint64_t recovery_start = 0;              // LSN at which replay begins
 };
 
 // With a version and a checksum of its own.

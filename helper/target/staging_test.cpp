@@ -2,7 +2,7 @@
 
 #include "common/error.h"
 #include "common/test_directory.h"
-#include "helper/target/apply.h"
+#include "helper/target/check.h"
 
 #include <optional>
 namespace failback {

@@ -1,0 +1,30 @@
+// What is staged, and what was written into place, against the checksums that were taken when it arrived.
+#pragma once
+
+#include "helper/target/staged_plan.h"
+#include "helper/target/target_dir.h"
+
+#include <functional>
+
+namespace failback {
+
+// Reads the committed plan. Throws Error(data_corrupted).
+StagedPlan read_staged_plan(const TargetDirectory &target);
+
+// Reads all that is staged (or, of an apply that was interrupted, renamed into place already), and changes nothing: for
+// a run that completes an earlier one, as nobody knows what has happened to the disk since. Throws Error(data_corrupted).
+void check_staged(const TargetDirectory &target, const StagedPlan &plan, int threads);
+
+struct Defect {
+    std::string path;    // relative to the data directory
+    int64_t offset = 0;  // bytes
+    int64_t length = 0;  // 0: the file as a whole
+    std::string problem; // "is missing", "differs from what was fetched", ...
+};
+
+// Reads what apply() has written, sizes and fetched content, and reports what is not as it was fetched; from any thread.
+// Returns the bytes read. Throws Error(data_corrupted) if the redo files are damaged.
+int64_t check_applied(const TargetDirectory &target, const StagedPlan &plan, int threads,
+                      const std::function<void(Defect &&)> &report);
+
+} // namespace failback
