@@ -13,6 +13,7 @@
 #include "helper/report/json.h"
 #include "helper/source/local_source.h"
 #include "helper/source/server_source.h"
+#include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
 
 #include <sys/resource.h>
@@ -69,10 +70,10 @@ private:
         try {
             bring_level(inspection, *source);
         } catch (const NeedsComparison &why) {
-            // The target is untouched; what was staged is fetched again from a checkpoint that comes later.
+            // The target is untouched; what was staged is of use where the source still has the same.
             finder_.compare_because(why.reason);
             if (!options_.dry_run)
-                remove_staging(target_);
+                set_aside_staging(target_);
             bring_level(inspection, *source);
         }
     }

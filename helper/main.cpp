@@ -5,6 +5,7 @@
 #include "helper/diff.h"
 #include "helper/failback.h"
 #include "helper/pg_frontend.h"
+#include "helper/verify.h"
 
 #include <cstdio>
 #include <new>
@@ -70,6 +71,9 @@ int run(int argc, char *argv[])
         break;
     case Command::diff:
         run_diff(command.options, argv[0]);
+        break;
+    case Command::verify:
+        run_verify(command.options);
         break;
     }
     return 0;

@@ -11,6 +11,8 @@ namespace {
 constexpr std::string_view diff_options[] = {"config-file", "debug",  "jobs",    "max-rate-read",
                                              "progress",    "report", "timeout", "verbose"};
 
+constexpr std::string_view verify_options[] = {"debug", "jobs", "progress", "verbose"};
+
 struct CommandRow {
     std::string_view word;
     Command command;
@@ -19,6 +21,7 @@ struct CommandRow {
 
 constexpr CommandRow commands[] = {
     {"diff", Command::diff, diff_options},
+    {"verify", Command::verify, verify_options},
 };
 
 void check_command(const Options &options, const std::vector<std::string> &given)
@@ -28,7 +31,8 @@ void check_command(const Options &options, const std::vector<std::string> &given
     const CommandRow &row = *std::find_if(std::begin(commands), std::end(commands),
                                           [&](const CommandRow &r) { return r.command == options.command; });
     for (const std::string &name : given) {
-        bool common = name == "target-pgdata" || name == "source-server" || name == "source-pgdata";
+        bool is_source = name == "source-server" || name == "source-pgdata";
+        bool common = name == "target-pgdata" || (is_source && options.command != Command::verify);
         if (!common && std::find(row.options.begin(), row.options.end(), name) == row.options.end())
             throw usage_error(options.program, format("option --%s cannot be used with command \"%s\"", name.c_str(),
                                                       std::string(row.word).c_str()));
@@ -39,7 +43,7 @@ void check_command(const Options &options, const std::vector<std::string> &given
 void check_combinations(const Options &options)
 {
     const std::string &program = options.program;
-    if (options.source_pgdata.empty() && options.source_server.empty())
+    if (options.source_pgdata.empty() && options.source_server.empty() && options.command != Command::verify)
         throw usage_error(program, "no source specified (--source-pgdata or --source-server)");
     if (!options.source_pgdata.empty() && !options.source_server.empty())
         throw usage_error(program, "only one of --source-pgdata or --source-server can be specified");

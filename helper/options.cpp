@@ -24,6 +24,8 @@ enum LongOnly : int {
     opt_restore_command,
     opt_compress,
     opt_report,
+    opt_verify,
+    opt_manifest_checksums,
     opt_timeout,
     opt_mode,
     opt_max_rate,
@@ -62,6 +64,8 @@ constexpr option long_options[] = {
     {"restore-command", required_argument, nullptr, opt_restore_command},
     {"compress", required_argument, nullptr, opt_compress},
     {"report", required_argument, nullptr, opt_report},
+    {"verify", no_argument, nullptr, opt_verify},
+    {"manifest-checksums", required_argument, nullptr, opt_manifest_checksums},
     {"tablespace-mapping", required_argument, nullptr, opt_tablespace_mapping},
     {"timeout", required_argument, nullptr, opt_timeout},
     {"version", no_argument, nullptr, 'V'},
@@ -162,6 +166,8 @@ CommandLine parse_command_line(int argc, char *const argv[])
         case opt_mode: options.mode = parse_mode(optarg); break;
         case opt_compress: parse_compression(optarg, options); break;
         case opt_report: options.report = optarg; break;
+        case opt_verify: options.verify = true; break;
+        case opt_manifest_checksums: options.manifest_checksums = parse_manifest_checksums(optarg); break;
         case opt_timeout: options.timeout_seconds = parse_number("--timeout", optarg, 0, 86400); break;
         case opt_help: line.action = CommandAction::show_help; return line;
         case 'V': line.action = CommandAction::show_version; return line;

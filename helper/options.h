@@ -25,7 +25,8 @@ enum class Mode {
 // What is to be done. All but the first are named by the first argument that is no option.
 enum class Command {
     failback,
-    diff, // compare and report, change nothing
+    diff,   // compare and report, change nothing
+    verify, // check what a failback has left, change nothing
 };
 
 struct Options {
@@ -57,6 +58,8 @@ struct Options {
     CompressionId compression = CompressionId::lz4;
     int compression_level = 0;        // within the algorithm's range; its default if not given; 0 for none
     std::string report;               // --report: file for the JSON report, "-" for stdout, empty for none
+    bool verify = false;              // --verify: read back what was written, and check data pages
+    std::string manifest_checksums;   // --manifest-checksums: algorithm of the backup_manifest to write; empty: none
     int timeout_seconds = 60;         // a source silent for so long is given up; 0: wait for ever
 };
 

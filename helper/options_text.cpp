@@ -38,15 +38,39 @@ line, and "differs" in the report, tell); 1 if not.
 )";
 }
 
+std::string verify_help(const std::string &program)
+{
+    return format("%s verify checks a data directory that a failback has left.\n\n", program.c_str())
+           + format("Usage:\n  %s verify [OPTION]...\n", program.c_str()) + R"(
+Until a server is started on it, everything that was fetched is compared with
+the checksums taken when it arrived. Page checksums of relation files are
+verified where data checksums are on. Nothing is changed.
+
+Options:
+  -D, --target-pgdata=DIRECTORY  data directory to verify
+  -P, --progress                 write progress messages
+  -j, --jobs=NUM                 read with this many threads (default 2)
+  -v, --verbose, --debug         write a lot of debug messages
+  -?, --help                     show this help, then exit
+
+Exit status: 0 if no defect was found; 1 if there are, each is named, or if the
+directory could not be verified.
+)";
+}
+
 } // namespace
 
 std::string help_text(const std::string &program, Command command)
 {
     if (command == Command::diff)
         return diff_help(program);
+    if (command == Command::verify)
+        return verify_help(program);
     return format("%s brings an old primary back as a standby of the new one.\n\n", program.c_str())
            + format("Usage:\n  %s [OPTION]...\n", program.c_str())
-           + (program == "pg_rewind" ? "" : format("  %s diff [OPTION]...    compare only (see diff --help)\n", program.c_str()))
+           + (program == "pg_rewind" ? "" : format("  %s diff [OPTION]...    compare only (see diff --help)\n"
+                                                  "  %s verify [OPTION]...  check the result (see verify --help)\n",
+                                                  program.c_str(), program.c_str()))
            + R"(
 The old primary (target) is stopped, the new one (source) is running and has the
 extension pg_failback in the database that is connected to.
@@ -77,6 +101,9 @@ Options:
       --create-slot              create the slot named with --slot
       --explain-mode             say what going by WAL and comparing would move,
                                  and which of them is taken
+      --manifest-checksums=SHA{224,256,384,512}|CRC32C|NONE
+                                 write a backup_manifest for pg_verifybackup,
+                                 with these checksums of all files
       --max-rate=RATE            receive no more than this, in kilobytes a
                                  second, or with suffix "k" or "M"
       --max-rate-read=RATE       let the source read no more than this when
@@ -98,6 +125,8 @@ Options:
                                  OLDDIR there, goes to NEWDIR here
       --timeout=SECONDS          give up when the source is silent for so long
                                  (0 never, default 60)
+      --verify                   read back what was written, and verify data
+                                 page checksums
   -V, --version                  output version information, then exit
   -?, --help                     show this help, then exit
 

@@ -87,15 +87,19 @@ sub kill_after_commit
 kill_after_commit();
 my @staged = sort grep { -f $_ } glob("$staging/*");
 note("staged: @staged");
-my ($redo) = sort { -s $b <=> -s $a } grep { m{/(blocks|wal)} } @staged;
-for my $victim ("$staging/plan", $redo)
+my ($redo) = sort { -s $b <=> -s $a } grep { m{/blocks\.\d+$} } @staged;
+# One of every kind: the plan, redo files, their rest, whole files, WAL.
+my ($rest) = grep { m{\.rest$} } @staged;
+my ($whole) = grep { m{/f\d+$} } @staged;
+my ($segment) = grep { -f $_ } glob($old->data_dir . '/pg_wal/pg_failback.staging/*');
+for my $victim ("$staging/plan", $redo, $rest, $whole, $segment)
 {
-	(my $name = $victim) =~ s{.*/}{};
-	ok(-s $victim, "$name is staged");
+	(my $name = $victim // 'nothing') =~ s{.*/}{};
+	ok(defined $victim && -s $victim, "$name is staged") or next;
 	flip_bit($victim);
 	my ($changed, $succeeded, $output, $status) = changed_by(sub { run_tool(unreachable_arguments()) });
 	is($status, 1, "a flipped bit in $name: exit status 1");
-	like($output, qr/error: staged (plan|data in) "\Q$victim\E" is damaged/, "a flipped bit in $name: the message names the file");
+	like($output, qr/error: staged (plan|file|data in) "\Q$victim\E" is damaged/, "a flipped bit in $name: the message names the file");
 	is($changed, '', "a flipped bit in $name: nothing changes any more");
 	flip_bit($victim);
 }
@@ -134,15 +138,29 @@ $old->stop('fast');
 ok((run_tool(failback_arguments()))[0], 'after it was stopped, the failback completes');
 starts_as_standby_ok('after a server was started meanwhile');
 
-# --- Interrupted ---
+# --- Interrupted: what was fetched is used by the next run, which asks the source whether it is still true ---
 restore_target();
 $job = start_tool(failback_arguments(@slowly));
-wait_until_fetching($job);
+wait_until('more than a little is staged', sub {
+	running($job) or die "the tool ended early: $job->{output}";
+	my $bytes = 0;
+	$bytes += -s $_ // 0 for glob("$staging/*");
+	return $bytes > 4 * 1024 * 1024;
+});
 $job->{handle}->signal('INT');
 is(finish_tool($job), 1, 'SIGINT: exit status 1');
-like($job->{output}, qr/the target is unchanged/, 'SIGINT: it says that the target is unchanged');
+like($job->{output}, qr/the target is unchanged; the next run uses what was fetched/, 'SIGINT: it says that the target is unchanged');
 is(state_of(), 'untouched', 'SIGINT: and so it is');
-ok(!-e $staging && !note_there(), 'SIGINT: nothing of ours is left');
+ok(!note_there(), 'SIGINT: no note is left');
+starts_as_before_ok('SIGINT');
+$new->safe_psql('postgres', "UPDATE made_on_new SET t = 'changed meanwhile' WHERE i % 500 = 0; CHECKPOINT");
+($succeeded, $output, $status) = run_tool(failback_arguments('--report=-'));
+is($status, 0, 'after SIGINT the next run completes');
+my ($taken) = $output =~ /"taken_over": (\d+)/;
+my ($fetched) = $output =~ /"fetched": (\d+)/;
+cmp_ok($taken // 0, '>', 2 * 1024 * 1024, 'it takes over what was staged');
+ok(!-e $staging, 'and nothing is left of it');
+starts_as_standby_ok('after SIGINT');
 
 # --- A source that stalls ---
 restore_target();
@@ -163,7 +181,7 @@ like($job->{output}, qr/error: .*(timeout|silent|no answer|did not|within|nothin
 diag("a source stalled with --timeout=2 was given up after $took s");
 cmp_ok($took, '<', 90, 'a stalled source: given up in time');
 is(state_of(), 'untouched', 'a stalled source: the target is untouched');
-ok(!-e $staging, 'a stalled source: nothing of ours is left');
+like($job->{output}, qr/the next run uses what was fetched/, 'a stalled source: what was fetched stays for the next run');
 
 # --- A source that is restarted in the middle ---
 restore_target();

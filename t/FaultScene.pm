@@ -243,7 +243,7 @@ sub run_with
 }
 
 # Without the names that are ours, which PostgreSQL ignores.
-sub without_ours { return grep { !m{(^|/)pg_failback\.staging(/|$)|^global/pg_control\.pg_failback} } @_; }
+sub without_ours { return grep { !m{(^|/)pg_failback\.(staging|record)(/|$)|^global/pg_control\.pg_failback} } @_; }
 
 # What is not as it was in the stopped target, our own names left aside.
 sub differences
@@ -258,7 +258,7 @@ sub comparable
 	my %kept;
 	for my $name (keys %$seen)
 	{
-		next if $name =~ m{^pg_wal/(\./)?(archive_status/)?[0-9A-F]{24}(\.\w+)?$} || $name eq 'global/pg_control';
+		next if $name =~ m{^pg_wal/(\./)?(archive_status/)?[0-9A-F]{24}(\.\w+)?$} || $name =~ m{^global/pg_control$|^pg_failback\.record};
 		($kept{$name} = $seen->{$name}) =~ s/^(file \d+ \d+) \d+ /$1 /;
 	}
 	(my $label = slurp_file($old->data_dir . '/backup_label')) =~ s/^START TIME:.*\n//m;

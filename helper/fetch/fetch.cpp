@@ -1,6 +1,7 @@
 #include "helper/fetch/fetch.h"
 
 #include "helper/fetch/stager.h"
+#include "helper/fetch/take_over.h"
 #include "helper/target/parallel.h"
 #include "helper/target/staging.h"
 
@@ -21,9 +22,19 @@ constexpr size_t copy_buffer_bytes = 1024 * 1024;
 // What was not fetched of the whole files being built: filled in here, and its checksums noted like those of what was.
 class WholeFileCompleter {
 public:
-    WholeFileCompleter(const TargetDirectory &target, RedoWriter &checksums, bool sync)
-        : target_(target), checksums_(checksums), sync_(sync)
+    WholeFileCompleter(const TargetDirectory &target, std::string redo_path, bool sync)
+        : target_(target), redo_path_(std::move(redo_path)), sync_(sync)
     {
+    }
+
+    // The checksums; length 0: there was nothing to fill in.
+    StagedRedo finish()
+    {
+        if (!checksums_)
+            return {};
+        if (sync_)
+            checksums_->sync();
+        return {redo_path_, checksums_->length()};
     }
 
     // Unchanged parts, final size, flush.
@@ -76,11 +87,14 @@ private:
             at += static_cast<int64_t>(want);
         }
         std::lock_guard lock(mutex_);
-        checksums_.append_checksum({static_cast<uint32_t>(index), from, to - from, checksummer->finish()});
+        if (!checksums_)
+            checksums_ = std::make_unique<RedoWriter>(target_, redo_path_);
+        checksums_->append_checksum({static_cast<uint32_t>(index), from, to - from, checksummer->finish()});
     }
 
     const TargetDirectory &target_;
-    RedoWriter &checksums_;
+    const std::string redo_path_;
+    std::unique_ptr<RedoWriter> checksums_;
     bool sync_;
     std::mutex mutex_;
 };
@@ -92,14 +106,9 @@ StagedRedo complete_whole_files(const TargetDirectory &target, const std::vector
     for (size_t i = first; i < actions.size(); i++)
         if (actions[i].staging == StagingKind::whole_file && actions[i].kind != FileActionKind::remove)
             whole.push_back(i);
-    if (whole.empty())
-        return {};
-    RedoWriter checksums(target, format("%s/%s.rest", staging_name, options.redo_name.c_str()));
-    WholeFileCompleter completer(target, checksums, options.sync);
+    WholeFileCompleter completer(target, format("%s/%s.rest", staging_name, options.redo_name.c_str()), options.sync);
     run_parallel(options.jobs, whole.size(), [&](size_t i) { completer.complete(actions[whole[i]], whole[i]); });
-    if (options.sync)
-        checksums.sync();
-    return {checksums.path(), checksums.length()};
+    return completer.finish();
 }
 
 } // namespace
@@ -107,9 +116,13 @@ StagedRedo complete_whole_files(const TargetDirectory &target, const std::vector
 FetchResult fetch_actions(Source &source, const TargetDirectory &target, std::vector<FileAction> &actions,
                           size_t first, const FetchOptions &options)
 {
-    WorkQueue queue(actions, first, ranges_per_request, bytes_per_request);
     SourceChanges changes;
-    FetchResult result;
+    TakenOver taken;
+    if (options.block_size > 0)
+        taken = take_over(source, target, actions, options, changes);
+    FetchResult result = std::move(taken.staged);
+    result.bytes_taken_over = taken.bytes;
+    WorkQueue queue(taken.remaining.empty() ? actions : taken.remaining, first, ranges_per_request, bytes_per_request);
     std::mutex result_mutex;
     auto work = [&](size_t worker) {
         Request request;

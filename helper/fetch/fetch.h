@@ -17,6 +17,7 @@ struct FetchOptions {
     int jobs = 2;                     // connections, at least 1
     bool sync = true;                 // flush what was staged
     std::string redo_name = "blocks"; // base name of the redo files in the staging directory
+    uint32_t block_size = 0; // bytes: take over what interrupted runs have staged, in such blocks; 0: do not
     std::function<void(int64_t)> progress; // bytes of content since the last call; from any thread
 };
 
@@ -25,6 +26,7 @@ struct FetchResult {
     int64_t bytes_fetched = 0;  // content
     int64_t bytes_received = 0; // payload as it came, compressed or not
     int64_t bytes_staged = 0;   // written to staging
+    int64_t bytes_taken_over = 0; // content that was not fetched as an interrupted run had staged it
 };
 
 // Fetches actions[first, end): their extents go to redo or whole-file staging as the action says. Corrects the

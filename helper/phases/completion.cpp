@@ -2,8 +2,10 @@
 
 #include "helper/cancel.h"
 #include "helper/phases/inspect.h"
+#include "helper/phases/verify.h"
 #include "helper/target/apply.h"
 #include "helper/target/check.h"
+#include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
 
 namespace failback {
@@ -21,8 +23,11 @@ EarlierRun Completion::complete_earlier_run()
         // If that run was done, its last rename must be on disk before what it would be repeated from goes.
         if (!context_.options.no_sync)
             context_.target.sync_parent(control_file_path);
-        pg_log_info("removing what an interrupted run has left in \"%s\"", staging_name);
-        remove_staging(context_.target);
+        // What a run has staged that was interrupted before its commit, this one looks through.
+        if (cleared == EarlierRun::unclear)
+            remove_staging(context_.target);
+        else
+            set_aside_staging(context_.target);
         return cleared;
     }
     if (context_.options.dry_run)
@@ -73,6 +78,8 @@ void Completion::complete(const StagedPlan &staged)
         context_.progress.add(bytes);
     };
     apply(context_.target, staged, apply_options);
+    if (options.verify)
+        verify_applied(context_, staged);
     context_.progress.start(Phase::finish);
     try {
         finish(context_.target, staged, sync);
@@ -83,15 +90,22 @@ void Completion::complete(const StagedPlan &staged)
         throw;
     }
     committed_ = false;
+    if (options.verify)
+        verify_finished_pages(context_, staged);
     context_.progress.finish();
 }
 
 void Completion::after_failure(const Error &error) noexcept
 {
-    if (staging_is_ours_)
+    // What has arrived is of use to the next run if only the connection or somebody's patience came to an end.
+    bool worth_keeping = error.code() == ErrorCode::connection_failure || error.code() == ErrorCode::cancelled;
+    bool kept = staging_is_ours_ && worth_keeping && something_is_staged();
+    if (staging_is_ours_ && !kept)
         clear_staging();
     if (committed_)
         pg_log_warning("the target cannot be started until this command is run again and completes");
+    else if (kept)
+        pg_log_warning("the target is unchanged; the next run uses what was fetched so far, which stays in \"%s\"", staging_name);
     else if (error.code() == ErrorCode::cancelled)
         pg_log_warning("the target is unchanged");
 }
@@ -103,6 +117,15 @@ void Completion::clear_staging() noexcept
         remove_staging(context_.target);
     } catch (const std::exception &error) {
         pg_log_warning("could not remove \"%s\": %s", staging_name, error.what());
+    }
+}
+
+bool Completion::something_is_staged() const noexcept
+{
+    try {
+        return can_be_taken_over(context_.target);
+    } catch (const std::exception &) {
+        return false;
     }
 }
 

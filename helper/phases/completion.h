@@ -20,7 +20,7 @@ public:
     // run that would have to complete something.
     EarlierRun complete_earlier_run();
 
-    // From now on a failure removes the staging directories: they are this run's.
+    // From now on a failure removes the staging directories, or leaves them for the next run: they are this run's.
     void begin_staging() { staging_is_ours_ = !context_.options.dry_run; }
 
     // The point of no return. Throws Error; whether it was passed is known to after_failure().
@@ -34,6 +34,7 @@ public:
 
 private:
     void clear_staging() noexcept;
+    bool something_is_staged() const noexcept;
     bool control_file_is_aside() const noexcept;
 
     const Context &context_;

@@ -1,6 +1,7 @@
 #include "helper/phases/transfer.h"
 
 #include "helper/cluster/backup_label.h"
+#include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
 #include "helper/wal/replay_check.h"
 
@@ -32,7 +33,8 @@ public:
     StagedPlan run()
     {
         create_staging(context_.target, staged_.actions);
-        fetch(0, "blocks");
+        note_actions(context_.target, staged_.actions);
+        fetch(0, "blocks", inspection_.target_control.data.blcksz);
         SourceState state = source_.state();
         RecoveryEnd end = source_.recovery_end();
         check_unchanged(state, end);
@@ -63,12 +65,13 @@ private:
         }
     }
 
-    void fetch(size_t first, const char *redo_name)
+    void fetch(size_t first, const char *redo_name, uint32_t take_over_block_size = 0)
     {
         FetchOptions options;
         options.jobs = context_.options.jobs;
         options.sync = !context_.options.no_sync;
         options.redo_name = redo_name;
+        options.block_size = take_over_block_size;
         options.progress = [this](int64_t bytes) { context_.progress.add(bytes); };
         FetchResult result = fetch_actions(source_, context_.target, staged_.actions, first, options);
         for (StagedRedo &redo : result.redo_files)
@@ -76,6 +79,11 @@ private:
         context_.summary.bytes_fetched += result.bytes_fetched;
         context_.summary.bytes_received += result.bytes_received;
         context_.summary.bytes_staged += result.bytes_staged;
+        context_.summary.bytes_taken_over += result.bytes_taken_over;
+        if (result.bytes_taken_over > 0) {
+            context_.progress.break_line();
+            pg_log_info("took over %s that an interrupted run had staged", size_text(result.bytes_taken_over).c_str());
+        }
     }
 
     // What was copied is of one timeline only as long as the source stayed what it was.

@@ -38,7 +38,7 @@ constexpr double shortest_for_rate = 0.05;
 const char *phase_name(Phase phase)
 {
     static constexpr std::array<const char *, phase_count> names = {"inspect", "scan", "compare", "plan",
-                                                                    "fetch", "apply", "finish"};
+                                                                    "fetch", "apply", "verify", "finish"};
     return names[static_cast<size_t>(phase)];
 }
 

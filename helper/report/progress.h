@@ -11,8 +11,8 @@
 
 namespace failback {
 
-enum class Phase { inspect, scan, compare, plan, fetch, apply, finish };
-inline constexpr size_t phase_count = 7;
+enum class Phase { inspect, scan, compare, plan, fetch, apply, verify, finish };
+inline constexpr size_t phase_count = 8;
 const char *phase_name(Phase phase);
 
 // On a terminal one line is rewritten in place; elsewhere each phase gets one line when it is finished. Without

@@ -32,6 +32,7 @@ struct Summary {
     int64_t bytes_fetched = 0;  // content that came from the source, bytes
     int64_t bytes_received = 0; // what this took on the connections, after compression
     int64_t bytes_staged = 0;   // written to staging
+    int64_t bytes_taken_over = 0; // not fetched, as an interrupted run had staged them
     int64_t files_replaced = 0; // written whole
     int64_t files_changed = 0;  // some blocks of them
     int64_t blocks_replaced = 0;

@@ -66,24 +66,22 @@ void RedoWriter::sync()
         throw io_error("flush file", absolute_, errno);
 }
 
-void read_redo_file(const TargetDirectory &target, const std::string &path, int64_t length,
-                    const std::function<void(const RedoRecord &)> &apply)
+namespace {
+
+// Reads record after record; returns the offset of the first that is not whole, or `length`.
+int64_t read_records(const TargetDirectory &target, const std::string &path, int64_t length,
+                     const std::function<void(const RedoRecord &)> &apply)
 {
     FileDescriptor fd = target.open_read(path);
     ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
     std::string absolute = target.absolute(path);
     std::vector<unsigned char> buffer;
     std::vector<RedoPiece> pieces;
-    auto damaged = [&](int64_t at) {
-        return Error(ErrorCode::data_corrupted,
-                     format("staged data in \"%s\" is damaged at offset %lld", absolute.c_str(), static_cast<long long>(at)),
-                     "", "Its disk cannot be trusted; take a new base backup onto another one.");
-    };
     int64_t position = 0;
     while (position < length) {
         buffer.resize(fixed_header);
         if (read_at(fd.get(), buffer, position, absolute) != fixed_header)
-            throw damaged(position);
+            return position;
         ByteReader header(buffer, absolute);
         uint32_t magic = header.integer<uint32_t>();
         uint32_t piece_count = header.integer<uint32_t>();
@@ -96,17 +94,17 @@ void read_redo_file(const TargetDirectory &target, const std::string &path, int6
         if (magic != record_magic || piece_count > max_pieces || record.raw_size > row_payload_bytes ||
             stored > 2 * row_payload_bytes || (elsewhere && (stored != 0 || record.raw_size != 0)) ||
             (record.compression == static_cast<int16_t>(CompressionId::none) && stored != record.raw_size))
-            throw damaged(position);
+            return position;
         size_t size = fixed_header + piece_count * piece_size + stored + checksum_size;
         if (static_cast<int64_t>(size) > length - position)
-            throw damaged(position);
+            return position;
         buffer.resize(size);
         if (read_at(fd.get(), buffer, position, absolute) != size)
-            throw damaged(position);
+            return position;
         auto body = std::span<const unsigned char>(buffer).first(size - checksum_size);
         if (std::memcmp(default_checksum_algorithm().compute(body).bytes.data(), &buffer[size - checksum_size],
                         checksum_size) != 0)
-            throw damaged(position);
+            return position;
         ByteReader in(body.subspan(fixed_header), absolute);
         pieces.clear();
         int64_t sum = 0;
@@ -120,17 +118,37 @@ void read_redo_file(const TargetDirectory &target, const std::string &path, int6
             piece.checksum.length = checksum_size;
             if (piece.offset < 0 || piece.length < 0 || piece.length > std::numeric_limits<int64_t>::max() - piece.offset ||
                 (!elsewhere && piece.length > int64_t{record.raw_size} - sum))
-                throw damaged(position);
+                return position;
             sum += elsewhere ? 0 : piece.length;
             pieces.push_back(piece);
         }
         if (sum != record.raw_size)
-            throw damaged(position);
+            return position;
         record.pieces = pieces;
         record.payload = in.bytes(stored);
         apply(record);
         position += static_cast<int64_t>(size);
     }
+    return position;
+}
+
+} // namespace
+
+void read_redo_file(const TargetDirectory &target, const std::string &path, int64_t length,
+                    const std::function<void(const RedoRecord &)> &apply)
+{
+    int64_t good = read_records(target, path, length, apply);
+    if (good < length)
+        throw Error(ErrorCode::data_corrupted,
+                    format("staged data in \"%s\" is damaged at offset %lld", target.absolute(path).c_str(),
+                           static_cast<long long>(good)),
+                    "", "Its disk cannot be trusted; take a new base backup onto another one.");
+}
+
+void read_redo_file_as_far_as_good(const TargetDirectory &target, const std::string &path, int64_t length,
+                                   const std::function<void(const RedoRecord &)> &apply)
+{
+    read_records(target, path, length, apply);
 }
 
 } // namespace failback

@@ -53,4 +53,9 @@ private:
 void read_redo_file(const TargetDirectory &target, const std::string &path, int64_t length,
                     const std::function<void(const RedoRecord &)> &apply);
 
+// The same of a file whose writer may have been interrupted: ends, without an error, where it is not whole. What `apply`
+// throws goes through.
+void read_redo_file_as_far_as_good(const TargetDirectory &target, const std::string &path, int64_t length,
+                                   const std::function<void(const RedoRecord &)> &apply);
+
 } // namespace failback

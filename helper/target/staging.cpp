@@ -10,14 +10,6 @@ namespace {
 
 constexpr const char *control_path = "global/pg_control";
 
-std::vector<std::string> possible_staging_directories(const TargetDirectory &target)
-{
-    std::vector<std::string> directories = {staging_name, std::string("pg_wal/") + staging_name};
-    for (const std::string &tablespace : target.names_in("pg_tblspc"))
-        directories.push_back("pg_tblspc/" + tablespace + "/" + staging_name);
-    return directories;
-}
-
 // With pg_control in place although changes to the target had begun.
 StagingState examine_control(const TargetDirectory &target)
 {
@@ -41,6 +33,14 @@ std::string note_text(const std::string &command)
 
 } // namespace
 
+std::vector<std::string> staging_directories(const TargetDirectory &target)
+{
+    std::vector<std::string> directories = {staging_name, std::string("pg_wal/") + staging_name};
+    for (const std::string &tablespace : target.names_in("pg_tblspc"))
+        directories.push_back("pg_tblspc/" + tablespace + "/" + staging_name);
+    return directories;
+}
+
 StagingState examine_staging(const TargetDirectory &target)
 {
     bool control = target.exists(control_path);
@@ -52,7 +52,7 @@ StagingState examine_staging(const TargetDirectory &target)
         return StagingState::committed;
     if (target.exists(applying_path))
         return examine_control(target);
-    for (const std::string &directory : possible_staging_directories(target))
+    for (const std::string &directory : staging_directories(target))
         if (target.exists(directory))
             return StagingState::abandoned;
     return target.exists(note_path) ? StagingState::abandoned : StagingState::none;
@@ -77,16 +77,23 @@ std::string staged_file_path(const FileAction &action, size_t index)
     return directory + format("/f%zu", index);
 }
 
+void remove_notes(const TargetDirectory &target)
+{
+    target.remove_file(applying_path);
+    target.remove_file(note_path);
+    target.remove_file(temporary_name(note_path));
+}
+
 void remove_staging(const TargetDirectory &target)
 {
-    target.remove_file(applying_path); // first: without it, what is left over has no meaning
-    for (const std::string &directory : possible_staging_directories(target)) {
+    // First: without them, what is left over has no meaning.
+    remove_notes(target);
+    target.remove_file(staged_actions_path);
+    for (const std::string &directory : staging_directories(target)) {
         for (const std::string &name : target.names_in(directory))
             target.remove_file(directory + "/" + name);
         target.remove_directory(directory);
     }
-    target.remove_file(note_path);
-    target.remove_file(temporary_name(note_path));
 }
 
 void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions)
@@ -105,7 +112,7 @@ void commit(const TargetDirectory &target, const StagedPlan &plan, const std::st
     std::string note = note_text(command);
     target.write_file(note_path, {reinterpret_cast<const unsigned char *>(note.data()), note.size()}, sync);
     if (sync) {
-        for (const std::string &directory : possible_staging_directories(target)) {
+        for (const std::string &directory : staging_directories(target)) {
             if (!target.exists(directory))
                 continue;
             target.sync(directory);

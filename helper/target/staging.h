@@ -17,6 +17,8 @@ inline constexpr const char *staging_name = "pg_failback.staging";
 inline constexpr const char *staged_plan_path = "pg_failback.staging/plan";
 inline constexpr const char *moved_control_path = "pg_failback.staging/pg_control.old";
 inline constexpr const char *new_control_path = "pg_failback.staging/pg_control.new";
+// What the numbers in staged files mean, for a run that comes after an interrupted one; see earlier_staging.h.
+inline constexpr const char *staged_actions_path = "pg_failback.staging/actions";
 // Made before the first change to the target itself, with the content of its old pg_control: from then on only completing
 // the work makes it whole, even if somebody puts that pg_control back by hand.
 inline constexpr const char *applying_path = "pg_failback.staging/applying";
@@ -39,7 +41,12 @@ std::string staging_directory(std::string_view path);
 // Where the content of the action with this index is staged; WAL segments keep their names.
 std::string staged_file_path(const FileAction &action, size_t index);
 
-// Removes the staging directories and the note; what is in them, first.
+// All that there may be on this target, whether or not they exist.
+std::vector<std::string> staging_directories(const TargetDirectory &target);
+
+// Removes what tells of a run beside its staged files: the note, and the mark that changes have begun.
+void remove_notes(const TargetDirectory &target);
+// Removes the notes and the staging directories with all that is in them.
 void remove_staging(const TargetDirectory &target);
 // Makes the staging directories needed for these actions (and for pg_wal).
 void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions);
