@@ -21,6 +21,7 @@ enum class ErrorCode {
     wrong_state,        // SQLSTATE 55000: the cluster is not in the state this needs
     connection_failure, // SQLSTATE 08006
     protocol_violation, // SQLSTATE 08P01: the other side answered what was not asked; nothing it says is to be relied on
+    timed_out,          // SQLSTATE 57014 too: the other side was silent for too long
     cancelled,          // SQLSTATE 57014: a signal asked us to stop
     internal,           // SQLSTATE XX000
 };

@@ -27,6 +27,7 @@ int sqlstate_of(ErrorCode code)
         return ERRCODE_CONNECTION_FAILURE;
     case ErrorCode::protocol_violation:
         return ERRCODE_PROTOCOL_VIOLATION;
+    case ErrorCode::timed_out:
     case ErrorCode::cancelled:
         return ERRCODE_QUERY_CANCELED;
     case ErrorCode::internal:

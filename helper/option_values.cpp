@@ -99,6 +99,18 @@ Mode parse_mode(std::string_view text)
                 "It is one of auto, wal and compare.");
 }
 
+std::string parse_manifest_checksums(std::string_view text)
+{
+    std::string name;
+    for (char c : text)
+        name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    for (const char *known : {"NONE", "CRC32C", "SHA224", "SHA256", "SHA384", "SHA512"})
+        if (name == known)
+            return name;
+    throw Error(ErrorCode::invalid_parameter, format("unrecognized checksum algorithm: \"%s\"", std::string(text).c_str()), {},
+                "It is one of NONE, CRC32C, SHA224, SHA256, SHA384 and SHA512.");
+}
+
 void parse_compression(std::string_view text, Options &options)
 {
     size_t colon = text.find(':');

@@ -18,6 +18,9 @@ SyncMethod parse_sync_method(std::string_view text);
 ConfigFiles parse_config_files(std::string_view text);
 Mode parse_mode(std::string_view text);
 
+// An algorithm of pg_basebackup's option of that name, in any case; returns it as manifests have it.
+std::string parse_manifest_checksums(std::string_view text);
+
 // NAME or NAME:LEVEL
 void parse_compression(std::string_view text, Options &options);
 

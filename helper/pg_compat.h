@@ -91,6 +91,13 @@ inline uint32_t slru_pages_per_segment([[maybe_unused]] const ControlFileData &c
 #endif
 }
 
+// 17 added the system identifier to backup_manifest, and with it the number 2.
+#if PG_VERSION_NUM >= 170000
+inline constexpr int backup_manifest_version = 2;
+#else
+inline constexpr int backup_manifest_version = 1;
+#endif
+
 static_assert(sizeof(PgRelation) == 12, "the relation in a WAL block reference has another size: review wal_record.cpp");
 
 } // namespace failback

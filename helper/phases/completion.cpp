@@ -1,6 +1,7 @@
 #include "helper/phases/completion.h"
 
 #include "helper/cancel.h"
+#include "helper/phases/finish_manifest.h"
 #include "helper/phases/inspect.h"
 #include "helper/phases/verify.h"
 #include "helper/target/apply.h"
@@ -82,7 +83,10 @@ void Completion::complete(const StagedPlan &staged)
         verify_applied(context_, staged);
     context_.progress.start(Phase::finish);
     try {
-        finish(context_.target, staged, sync);
+        finish(context_.target, staged, sync, [&] {
+            if (!options.manifest_checksums.empty())
+                write_manifest_of_result(context_, staged);
+        });
     } catch (const Error &) {
         committed_ = control_file_is_aside();
         if (!committed_)
@@ -98,7 +102,8 @@ void Completion::complete(const StagedPlan &staged)
 void Completion::after_failure(const Error &error) noexcept
 {
     // What has arrived is of use to the next run if only the connection or somebody's patience came to an end.
-    bool worth_keeping = error.code() == ErrorCode::connection_failure || error.code() == ErrorCode::cancelled;
+    bool worth_keeping = error.code() == ErrorCode::connection_failure || error.code() == ErrorCode::timed_out ||
+                         error.code() == ErrorCode::cancelled;
     bool kept = staging_is_ours_ && worth_keeping && something_is_staged();
     if (staging_is_ours_ && !kept)
         clear_staging();

@@ -85,18 +85,20 @@ std::string_view segment_of(std::string_view path)
 
 } // namespace
 
+TimelineId wal_segment_timeline(const TimelineHistory &history, uint64_t segment, uint32_t segment_size, Lsn end)
+{
+    uint64_t limit = std::min((segment + 1) * segment_size, end.value);
+    for (auto entry = history.entries.rbegin(); entry != history.entries.rend(); ++entry)
+        if (entry->begin.value < limit)
+            return entry->timeline;
+    throw Error(ErrorCode::internal, format("no timeline holds WAL segment %llu", static_cast<unsigned long long>(segment)));
+}
+
 std::string wal_segment_name(const TimelineHistory &history, uint64_t segment, uint32_t segment_size, Lsn end)
 {
-    uint64_t begin = segment * segment_size;
-    uint64_t limit = std::min(begin + segment_size, end.value);
-    for (auto entry = history.entries.rbegin(); entry != history.entries.rend(); ++entry) {
-        if (entry->begin.value >= limit)
-            continue;
-        uint64_t per_id = (uint64_t{1} << 32) / segment_size;
-        return format("%08X%08X%08X", entry->timeline.value, static_cast<uint32_t>(segment / per_id),
-                      static_cast<uint32_t>(segment % per_id));
-    }
-    throw Error(ErrorCode::internal, format("no timeline holds WAL segment %llu", static_cast<unsigned long long>(segment)));
+    uint64_t per_id = (uint64_t{1} << 32) / segment_size;
+    return format("%08X%08X%08X", wal_segment_timeline(history, segment, segment_size, end).value,
+                  static_cast<uint32_t>(segment / per_id), static_cast<uint32_t>(segment % per_id));
 }
 
 std::vector<FileAction> plan_wal(const WalPlanInput &input)

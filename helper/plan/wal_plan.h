@@ -21,6 +21,10 @@ struct WalPlanInput {
     Lsn end;                   // recovery's end (exclusive): WAL is needed up to here
 };
 
+// The last timeline that has any of the segment before `end`: under its number a server with this history has it in pg_wal.
+// Throws Error(internal) for a history that does not reach it.
+TimelineId wal_segment_timeline(const TimelineHistory &history, uint64_t segment, uint32_t segment_size, Lsn end);
+
 // Name of the segment as it stands in pg_wal of a server with this history: that of the last timeline that has any
 // of it. Throws Error(internal) for a history that does not reach it.
 std::string wal_segment_name(const TimelineHistory &history, uint64_t segment, uint32_t segment_size, Lsn end);

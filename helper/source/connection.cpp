@@ -154,7 +154,7 @@ void Connection::wait(short events)
             throw io_error("wait on", "connection to the source", errno);
         if (patience_seconds_ > 0 && waited_ms >= int64_t{patience_seconds_} * 1000)
             // Not a broken connection: another one to a source that stalls would only make the wait longer.
-            throw Error(ErrorCode::limit_exceeded,
+            throw Error(ErrorCode::timed_out,
                         format("the source sent nothing for %d seconds", patience_seconds_), "",
                         "The time limit can be changed with --timeout.");
     }
