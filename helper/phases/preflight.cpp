@@ -1,12 +1,14 @@
 #include "helper/phases/make_plan.h"
 
 #include "common/path_rules.h"
+#include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
 
 #include <cerrno>
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,7 +31,7 @@ std::string parent_of(const std::string &path)
 
 class Preflight {
 public:
-    explicit Preflight(const TargetDirectory &target) : target_(target) {}
+    Preflight(const TargetDirectory &target, bool dry_run) : target_(target), dry_run_(dry_run) {}
 
     void check(const std::vector<FileAction> &actions)
     {
@@ -213,18 +215,38 @@ private:
         }
         for (const auto &[device, filesystem] : filesystems) {
             FileDescriptor fd = target_.open_directory(filesystem.first);
-            struct statvfs space;
-            if (!fd || ::fstatvfs(fd.get(), &space) != 0)
+            if (!fd || filesystem.second == 0)
                 continue;
-            int64_t available = static_cast<int64_t>(space.f_bavail) * static_cast<int64_t>(space.f_frsize);
-            if (filesystem.second > 0 && available < filesystem.second + space_reserve)
+            int64_t available = available_on(fd);
+            if (available < filesystem.second + space_reserve && make_room())
+                available = available_on(fd);
+            if (available < filesystem.second + space_reserve)
                 problems_.push_back(format("not enough space below \"%s\": %s needed, %s available",
                                            target_.absolute(filesystem.first).c_str(),
                                            size_text(filesystem.second + space_reserve).c_str(), size_text(available).c_str()));
         }
     }
 
+    static int64_t available_on(const FileDescriptor &fd)
+    {
+        struct statvfs space;
+        if (::fstatvfs(fd.get(), &space) != 0)
+            return std::numeric_limits<int64_t>::max();
+        return static_cast<int64_t>(space.f_bavail) * static_cast<int64_t>(space.f_frsize);
+    }
+
+    // What an interrupted run has staged is of use only as long as there is room for it beside what this one stages.
+    bool make_room()
+    {
+        if (dry_run_ || earlier_staging(target_).empty())
+            return false;
+        pg_log_info("removing what an interrupted run has staged: there is not enough space to take it over");
+        remove_earlier_staging(target_);
+        return true;
+    }
+
     const TargetDirectory &target_;
+    const bool dry_run_;
     std::map<std::string, int64_t> needed_; // by root directory of a filesystem that may be one of its own
     std::set<std::string> made_; // directories and links, by this plan
     std::set<std::string> directories_;
@@ -238,7 +260,7 @@ private:
 
 void preflight(const Context &context, const Plan &plan, const std::vector<FileAction> &wal)
 {
-    Preflight check(context.target);
+    Preflight check(context.target, context.options.dry_run);
     check.check(plan.actions);
     check.check(wal);
     check.finish();
