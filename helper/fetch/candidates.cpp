@@ -14,7 +14,8 @@ namespace failback {
 Wanted::Wanted(const std::vector<FileAction> &actions, uint32_t block_size) : actions_(actions), block_size_(block_size)
 {
     for (size_t i = 0; i < actions.size(); i++)
-        if (!actions[i].fetch.empty())
+        // What WAL does not mend has to be of one moment: it is fetched whole.
+        if (!actions[i].fetch.empty() && actions[i].relation)
             by_path_.emplace(actions[i].path, static_cast<uint32_t>(i));
 }
 

@@ -99,6 +99,7 @@ protected:
         action.path = path;
         action.kind = kind;
         action.staging = staging;
+        action.relation = action.path != "conf";
         action.size = fetch.back().length == 27 ? 27 : 64 * block_size;
         action.fetch = std::move(fetch);
         actions.push_back(std::move(action));

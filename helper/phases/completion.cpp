@@ -6,7 +6,9 @@
 #include "helper/phases/verify.h"
 #include "helper/target/apply.h"
 #include "helper/target/check.h"
+#include "helper/target/backup_manifest.h"
 #include "helper/target/earlier_staging.h"
+#include "helper/target/record.h"
 #include "helper/target/staging.h"
 
 namespace failback {
@@ -20,13 +22,14 @@ EarlierRun Completion::complete_earlier_run()
     EarlierRun cleared = state == StagingState::unclear ? EarlierRun::unclear : EarlierRun::none;
     if (state == StagingState::unclear && context_.options.dry_run)
         return cleared;
+    unclear_ = state == StagingState::unclear;
     if (state != StagingState::committed) {
         // If that run was done, its last rename must be on disk before what it would be repeated from goes.
         if (!context_.options.no_sync)
             context_.target.sync_parent(control_file_path);
         // What a run has staged that was interrupted before its commit, this one looks through.
-        if (cleared == EarlierRun::unclear)
-            remove_staging(context_.target);
+        if (unclear_)
+            remove_staging_but_mark(context_.target);
         else
             set_aside_staging(context_.target);
         return cleared;
@@ -37,7 +40,8 @@ EarlierRun Completion::complete_earlier_run()
     pg_log_info("completing the run that was interrupted after its commit");
     committed_ = true;
     StagedPlan staged = read_staged_plan(context_.target);
-    check_staged(context_.target, staged, context_.options.jobs);
+    check_staged(context_.target, staged, context_.options.jobs, [](int64_t) { check_cancelled(); });
+    take_control_away();
     complete(staged);
     return EarlierRun::completed;
 }
@@ -64,6 +68,36 @@ void Completion::commit_now(const StagedPlan &staged)
     committed_ = true;
 }
 
+// Of a target whose pg_control was put back by hand: a server may have been started on it since we looked.
+void Completion::take_control_away()
+{
+    if (!context_.target.exists(control_file_path))
+        return;
+    context_.target.rename(control_file_path, moved_control_path);
+    try {
+        check_not_running(context_);
+    } catch (const Error &) {
+        context_.target.rename(moved_control_path, control_file_path);
+        throw;
+    }
+}
+
+// What the target can do without: a failure leaves no half of it, and does not keep pg_control away.
+bool Completion::leave_beside(const char *what, const char *path, const std::function<void()> &write)
+{
+    try {
+        write();
+        return true;
+    } catch (const Error &error) {
+        if (error.code() == ErrorCode::cancelled)
+            throw;
+        context_.progress.break_line();
+        pg_log_warning("could not write %s: %s", what, error.what());
+        context_.target.remove_file(path);
+        return false;
+    }
+}
+
 void Completion::complete(const StagedPlan &staged)
 {
     const Options &options = context_.options;
@@ -82,10 +116,14 @@ void Completion::complete(const StagedPlan &staged)
     if (options.verify)
         verify_applied(context_, staged);
     context_.progress.start(Phase::finish);
+    bool manifest_written = true;
     try {
         finish(context_.target, staged, sync, [&] {
+            leave_beside("the record for \"verify\"", record_plan_path,
+                         [&] { write_record(context_.target, staged, sync != SyncKind::none); });
             if (!options.manifest_checksums.empty())
-                write_manifest_of_result(context_, staged);
+                manifest_written = leave_beside("backup_manifest", backup_manifest_path,
+                                                [&] { write_manifest_of_result(context_, staged); });
         });
     } catch (const Error &) {
         committed_ = control_file_is_aside();
@@ -97,6 +135,8 @@ void Completion::complete(const StagedPlan &staged)
     if (options.verify)
         verify_finished_pages(context_, staged);
     context_.progress.finish();
+    if (!manifest_written)
+        throw Error(ErrorCode::io_error, "the target is complete, but has no backup_manifest");
 }
 
 void Completion::after_failure(const Error &error) noexcept
@@ -119,7 +159,10 @@ void Completion::after_failure(const Error &error) noexcept
 void Completion::clear_staging() noexcept
 {
     try {
-        remove_staging(context_.target);
+        if (unclear_)
+            remove_staging_but_mark(context_.target);
+        else
+            remove_staging(context_.target);
     } catch (const std::exception &error) {
         pg_log_warning("could not remove \"%s\": %s", staging_name, error.what());
     }

@@ -4,6 +4,8 @@
 #include "helper/phases/context.h"
 #include "helper/target/staged_plan.h"
 
+#include <functional>
+
 namespace failback {
 
 enum class EarlierRun {
@@ -34,11 +36,14 @@ public:
 
 private:
     void clear_staging() noexcept;
+    void take_control_away();
+    bool leave_beside(const char *what, const char *path, const std::function<void()> &write);
     bool something_is_staged() const noexcept;
     bool control_file_is_aside() const noexcept;
 
     const Context &context_;
     bool committed_ = false;
+    bool unclear_ = false; // until this run's commit the target is to be known as such
     bool staging_is_ours_ = false; // made by this run, before its commit
 };
 

@@ -1,5 +1,6 @@
 #include "helper/phases/finish_manifest.h"
 
+#include "helper/cancel.h"
 #include "helper/cluster/control_file.h"
 #include "helper/cluster/timeline_history.h"
 #include "helper/plan/wal_plan.h"
@@ -50,7 +51,10 @@ void write_manifest_of_result(const Context &context, const StagedPlan &plan)
     options.wal = wal_ranges(history_on_target(context.target, timeline), Lsn{plan.recovery_start}, control.min_recovery_point(),
                              control.data.xlog_seg_size);
     options.threads = context.options.jobs;
-    options.progress = [&](int64_t bytes) { context.progress.add(bytes); };
+    options.progress = [&](int64_t bytes) {
+        check_cancelled();
+        context.progress.add(bytes);
+    };
     write_backup_manifest(context.target, plan.control_file, options, !context.options.no_sync);
 }
 

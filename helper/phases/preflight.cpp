@@ -169,8 +169,6 @@ private:
                 problems_.push_back(io_error("examine", target_.absolute(action.path), errno).what());
             return; // is made by this plan
         }
-        if (S_ISDIR(status.st_mode))
-            return; // goes first
         if (!S_ISREG(status.st_mode))
             problems_.push_back(format("\"%s\" is not a regular file", target_.absolute(action.path).c_str()));
         else if (::faccessat(parent.get(), name.c_str(), R_OK | W_OK, AT_EACCESS) != 0)

@@ -1,5 +1,6 @@
 #include "helper/phases/verify.h"
 
+#include "helper/cancel.h"
 #include "helper/cluster/control_file.h"
 #include "helper/phases/inspect.h"
 #include "helper/target/check.h"
@@ -7,7 +8,6 @@
 #include "helper/target/record.h"
 #include "helper/target/staging.h"
 
-#include <limits>
 #include <mutex>
 
 namespace failback {
@@ -62,7 +62,10 @@ void check_pages_of(const Context &context, const ControlFile &control, uint64_t
     options.replay_to = replay_to;
     options.tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, control.data.catalog_version_no);
     options.threads = context.options.jobs;
-    options.progress = [&](int64_t bytes) { context.progress.add(bytes); };
+    options.progress = [&](int64_t bytes) {
+        check_cancelled();
+        context.progress.add(bytes);
+    };
     context.progress.start(Phase::verify);
     int64_t bytes = check_pages(context.target, options, log.reporter());
     context.progress.break_line();
@@ -72,7 +75,10 @@ void check_pages_of(const Context &context, const ControlFile &control, uint64_t
 int64_t check_fetched(const Context &context, const StagedPlan &plan, DefectLog &log)
 {
     context.progress.start(Phase::verify);
-    return check_applied(context.target, plan, context.options.jobs, log.reporter());
+    return check_applied(context.target, plan, context.options.jobs, log.reporter(), [&](int64_t bytes) {
+        check_cancelled();
+        context.progress.add(bytes);
+    });
 }
 
 ControlFile finished_control(const StagedPlan &plan)
@@ -88,7 +94,7 @@ void verify_applied(const Context &context, const StagedPlan &plan)
     int64_t bytes = check_fetched(context, plan, log);
     if (log.count() > 0)
         throw Error(ErrorCode::data_corrupted, defects_text(log.count()), "What was written is not what can be read back.",
-                    "Run the command again: it writes all of it anew. If that does not help, the disk cannot be trusted.");
+                    "Run the command again: it writes anew what is still staged. If that does not help, the disk cannot be trusted.");
     context.progress.break_line();
     pg_log_info("verified %s that were fetched", size_text(bytes).c_str());
 }
@@ -125,11 +131,13 @@ void verify_target(const Context &context)
         pg_log_info("verified %s that were fetched", size_text(bytes).c_str());
         check_pages_of(context, control, record->recovery_start, control.min_recovery_point().value, log);
     } else {
+        // As pg_checksums: recovery would mend pages that were torn.
+        if (!control.cleanly_shut_down())
+            throw Error(ErrorCode::wrong_state, "the target was not shut down cleanly, and no record of a failback fits it", "",
+                        "Start it and stop it, then verify its pages.");
         pg_log_warning(record ? "a server has been started since the failback: only page checksums can be verified"
                               : "there is no record of a failback: only page checksums can be verified");
-        // What changed since the last checkpoint is restored from WAL by crash recovery, whatever the pages hold now.
-        uint64_t replay_from = control.cleanly_shut_down() ? std::numeric_limits<uint64_t>::max() : control.redo().value;
-        check_pages_of(context, control, replay_from, std::numeric_limits<uint64_t>::max(), log);
+        check_pages_of(context, control, 0, 0, log); // nothing will be replayed
     }
     context.progress.finish();
     if (log.count() > 0)

@@ -3,14 +3,12 @@
 #include "common/error.h"
 #include "common/payload_compression.h"
 #include "helper/target/parallel.h"
-#include "helper/target/record.h"
 #include "helper/target/redo_file.h"
 #include "helper/target/staging.h"
 #include "helper/target/tablespace_location.h"
 
 #include <cerrno>
 #include <fcntl.h>
-#include <map>
 #include <set>
 #include <sys/stat.h>
 
@@ -174,11 +172,11 @@ void sync_directories(const TargetDirectory &target, const StagedPlan &plan, int
 // One flush for each filesystem that may be involved: the data directory's, pg_wal's and each tablespace's.
 void sync_filesystems(const TargetDirectory &target, const StagedPlan &plan)
 {
-    std::map<std::string, std::string> examples = {{staging_name, "global"}};
+    std::set<std::string> roots = {""};
     for (const FileAction &action : plan.actions)
-        if (action.kind != FileActionKind::remove)
-            examples.emplace(staging_directory(action.path), parent_of(action.path));
-    for (const auto &[filesystem, directory] : examples)
+        roots.insert(parent_of(staging_directory(action.path)));
+    // One that is gone was a link, or has nothing left to flush.
+    for (const std::string &directory : roots)
         if (FileDescriptor fd = target.open_directory(directory); fd && ::syncfs(fd.get()) != 0)
             throw io_error("flush filesystem of", target.absolute(directory), errno);
 }
@@ -214,7 +212,6 @@ void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync
     for (const LocalFile &file : plan.local_files)
         target.write_file(file.path, {reinterpret_cast<const unsigned char *>(file.content.data()), file.content.size()},
                           durable);
-    write_record(target, plan, durable);
     if (before_control)
         before_control();
     target.write_file(new_control_path, plan.control_file, durable);

@@ -19,8 +19,8 @@ struct ApplyOptions {
 // Carries out all actions and flushes what they touched. Idempotent: may be begun anew after any interruption.
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options);
 
-// Writes the local files and the record of what was fetched, calls `before_control`, then puts pg_control in place: from
-// here on the target starts as a standby. Removes staging.
+// Writes the local files, calls `before_control`, then puts pg_control in place: from here on the target starts as a
+// standby. Removes staging.
 void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync,
             const std::function<void()> &before_control = {});
 

@@ -6,6 +6,7 @@
 #include "common/test_directory.h"
 #include "helper/target/apply.h"
 #include "helper/target/check.h"
+#include "helper/target/record.h"
 #include "helper/target/redo_file.h"
 #include "helper/target/staging.h"
 
@@ -147,7 +148,7 @@ protected:
         apply(*target, read_staged_plan(*target), options);
     }
 
-    void run_finish() { finish(*target, read_staged_plan(*target), SyncKind::none); }
+    void run_finish() { finish(*target, read_staged_plan(*target), SyncKind::none, [this] { write_record(*target, plan, false); }); }
 
     // Without the record, which has tests of its own.
     static Tree without_record(Tree tree)

@@ -18,7 +18,6 @@ namespace failback {
 
 namespace {
 
-constexpr const char *manifest_path = "backup_manifest";
 constexpr const char *control_path = "global/pg_control";
 constexpr size_t read_buffer_bytes = 256 * 1024;
 
@@ -59,9 +58,9 @@ private:
 bool is_listed(const FileEntry &entry)
 {
     // pg_wal is told by ranges; what is ours and goes before the end is not part of the result.
-    return entry.kind == FileKind::regular && !entry.path.starts_with("pg_wal/") && entry.path != manifest_path &&
+    return entry.kind == FileKind::regular && !entry.path.starts_with("pg_wal/") && entry.path != backup_manifest_path &&
            entry.path != note_path && entry.path.find(staging_name) == std::string::npos && entry.path != control_path &&
-           entry.path != temporary_name(manifest_path);
+           entry.path != temporary_name(backup_manifest_path);
 }
 
 // A path that is not UTF-8 goes by its bytes.
@@ -174,7 +173,7 @@ void write_backup_manifest(const TargetDirectory &target, std::span<const unsign
                            const BackupManifestOptions &options, bool sync)
 {
     std::string text = ManifestWriter(target, control_file, options).text();
-    target.write_file(manifest_path, {reinterpret_cast<const unsigned char *>(text.data()), text.size()}, sync);
+    target.write_file(backup_manifest_path, {reinterpret_cast<const unsigned char *>(text.data()), text.size()}, sync);
 }
 
 } // namespace failback

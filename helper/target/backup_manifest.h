@@ -12,6 +12,8 @@
 
 namespace failback {
 
+inline constexpr const char *backup_manifest_path = "backup_manifest";
+
 // WAL that recovery reads, out of segments of one timeline.
 struct WalRange {
     TimelineId timeline;

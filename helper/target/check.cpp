@@ -59,6 +59,8 @@ public:
             name_ = locate_(owner, piece.action);
             fd_.reset();
             fd_ = target_.open_read(name_);
+            // From the disk, as far as it was flushed, and not from memory.
+            ::posix_fadvise(fd_.get(), 0, 0, POSIX_FADV_DONTNEED);
             open_ = piece.action;
         }
         auto checksummer = default_checksum_algorithm().start();
@@ -101,7 +103,8 @@ StagedPlan read_staged_plan(const TargetDirectory &target)
     return decode_staged_plan(*bytes, target.absolute(staged_plan_path));
 }
 
-void check_staged(const TargetDirectory &target, const StagedPlan &plan, int threads)
+void check_staged(const TargetDirectory &target, const StagedPlan &plan, int threads,
+                  const std::function<void(int64_t)> &progress)
 {
     auto where = [&](const FileAction &action, size_t index) {
         std::string staged = staged_file_path(action, index);
@@ -110,9 +113,12 @@ void check_staged(const TargetDirectory &target, const StagedPlan &plan, int thr
     run_parallel(threads, plan.redo_files.size(), [&](size_t i) {
         PieceChecker checker(target, plan, where);
         read_redo_file(target, plan.redo_files[i].path, plan.redo_files[i].length, [&](const RedoRecord &record) {
-            for (const RedoPiece &piece : record.pieces)
+            for (const RedoPiece &piece : record.pieces) {
+                if (progress)
+                    progress(piece.length);
                 if (record.compression == content_elsewhere && !checker.holds(piece))
                     throw damaged(target.absolute(where(checker.action(piece), piece.action)), piece.offset);
+            }
         });
     });
     run_parallel(threads, plan.actions.size(), [&](size_t i) {
@@ -127,7 +133,7 @@ void check_staged(const TargetDirectory &target, const StagedPlan &plan, int thr
 }
 
 int64_t check_applied(const TargetDirectory &target, const StagedPlan &plan, int threads,
-                      const std::function<void(Defect &&)> &report)
+                      const std::function<void(Defect &&)> &report, const std::function<void(int64_t)> &progress)
 {
     std::atomic<int64_t> bytes{0};
     // First what is not there or of another size: pieces of such files need no mention of their own.
@@ -156,6 +162,8 @@ int64_t check_applied(const TargetDirectory &target, const StagedPlan &plan, int
                 if (whole[piece.action] && !checker.holds(piece))
                     report({path, piece.offset, piece.length, "differs from what was fetched"});
                 bytes += piece.length;
+                if (progress)
+                    progress(piece.length);
             }
         });
     });

@@ -12,8 +12,10 @@ namespace failback {
 StagedPlan read_staged_plan(const TargetDirectory &target);
 
 // Reads all that is staged (or, of an apply that was interrupted, renamed into place already), and changes nothing: for
-// a run that completes an earlier one, as nobody knows what has happened to the disk since. Throws Error(data_corrupted).
-void check_staged(const TargetDirectory &target, const StagedPlan &plan, int threads);
+// a run that completes an earlier one, as nobody knows what has happened to the disk since. `progress` is told the bytes
+// read; from any thread, and may throw. Throws Error(data_corrupted).
+void check_staged(const TargetDirectory &target, const StagedPlan &plan, int threads,
+                  const std::function<void(int64_t)> &progress = {});
 
 struct Defect {
     std::string path;    // relative to the data directory
@@ -25,6 +27,6 @@ struct Defect {
 // Reads what apply() has written, sizes and fetched content, and reports what is not as it was fetched; from any thread.
 // Returns the bytes read. Throws Error(data_corrupted) if the redo files are damaged.
 int64_t check_applied(const TargetDirectory &target, const StagedPlan &plan, int threads,
-                      const std::function<void(Defect &&)> &report);
+                      const std::function<void(Defect &&)> &report, const std::function<void(int64_t)> &progress = {});
 
 } // namespace failback

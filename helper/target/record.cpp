@@ -1,5 +1,6 @@
 #include "helper/target/record.h"
 
+#include "common/path_rules.h"
 #include "helper/target/redo_file.h"
 
 namespace failback {
@@ -7,7 +8,6 @@ namespace failback {
 namespace {
 
 constexpr const char *record_directory = "pg_failback.record";
-constexpr const char *record_plan_path = "pg_failback.record/plan";
 constexpr const char *record_pieces_path = "pg_failback.record/pieces";
 constexpr int64_t max_plan_bytes = int64_t{1} << 32;
 
@@ -26,6 +26,10 @@ void write_record(const TargetDirectory &target, const StagedPlan &plan, bool sy
         pieces.sync();
     StagedPlan record;
     record.actions = plan.actions;
+    // Settings are there to be edited, and -R has written to some after they arrived. The numbers have to stay.
+    for (FileAction &action : record.actions)
+        if (classify_path(action.path) == PathClass::configuration)
+            action.kind = FileActionKind::remove;
     record.redo_files = {{record_pieces_path, pieces.length()}};
     // Settings may hold a password.
     for (const LocalFile &file : plan.local_files)

@@ -96,6 +96,16 @@ void remove_staging(const TargetDirectory &target)
     }
 }
 
+void remove_staging_but_mark(const TargetDirectory &target)
+{
+    for (const std::string &directory : staging_directories(target))
+        for (const std::string &name : target.names_in(directory))
+            if (directory + "/" + name != applying_path)
+                target.remove_file(directory + "/" + name);
+    target.remove_file(note_path);
+    target.remove_file(temporary_name(note_path));
+}
+
 void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions)
 {
     std::set<std::string> directories = {staging_name, staging_directory("pg_wal/")};

@@ -48,6 +48,9 @@ std::vector<std::string> staging_directories(const TargetDirectory &target);
 void remove_notes(const TargetDirectory &target);
 // Removes the notes and the staging directories with all that is in them.
 void remove_staging(const TargetDirectory &target);
+// All but the mark that changes have begun: a target that is perhaps half of one work and half of another's is known by it
+// until the next commit.
+void remove_staging_but_mark(const TargetDirectory &target);
 // Makes the staging directories needed for these actions (and for pg_wal).
 void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions);
 
