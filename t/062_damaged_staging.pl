@@ -112,6 +112,26 @@ rename "$redo.lost", $redo or die "could not rename $redo: $!";
 ok(completes_without_source(), 'undamaged again, it is completed');
 is_finished_ok('repaired staging');
 
+# --- pg_control put back by hand in the middle of the work, and worked on: nothing of the target is believed ---
+restore_target();
+my @later = grep { $_->{place} > $commit->{place} } @calls;
+run_with($later[ @later / 2 ], 'signal=KILL', failback_arguments());
+ok(-e "$staging/applying" && !-e $old->data_dir . '/global/pg_control', 'killed in the middle of the changes');
+rename "$staging/pg_control.old", $old->data_dir . '/global/pg_control' or die "could not put pg_control back: $!";
+command_ok([ 'pg_resetwal', '-f', '-D', $old->data_dir ], 'and made it fit to start with pg_resetwal');
+($succeeded, $output, $status) = run_tool(unreachable_arguments());
+is($status, 1, 'the next run fails as it does not reach the source');
+for my $attempt ('first', 'second')
+{
+	($succeeded, $output, $status) = run_tool(failback_arguments('--mode=wal'));
+	is($status, 1, "with --mode=wal it is refused, the $attempt time");
+	like($output, qr/error: .*started since an earlier run/, 'as a server has run on what may be half of the work');
+}
+($succeeded, $output, $status) = run_tool(failback_arguments());
+is($status, 0, 'it is compared, and brought back') or diag($output);
+like($output, qr/started since an earlier run/, 'and it says why');
+starts_as_standby_ok('after a start on half of the work');
+
 # --- Two helpers at one target ---
 restore_target();
 my $first = start_tool(failback_arguments(@slowly));
