@@ -115,9 +115,9 @@ system('cp', '-a', $target, $copy) == 0 or die 'could not copy the target';
 SKIP:
 {
 	skip 'needs a strace that may trace', 5 if !IPC::Run::run([ 'strace', '-f', '-qq', '-o', '/dev/null', 'true' ], '<', \undef, '>&', \$said);
-	# The commit's rename is the third, after those of the plan and of the note.
+	# The commit's rename is the fourth, after those of the actions, the plan and the note.
 	my ($ok) = silent_run('killed after the commit', "$verified $quoted", 'strace', '-f', '-qq', '-o', "$place/trace", '-e', 'trace=renameat', '-e',
-		'inject=renameat:signal=KILL:when=4', tool(), '-D', $copy, '-R');
+		'inject=renameat:signal=KILL:when=5', tool(), '-D', $copy, '-R');
 	ok(!$ok && !-e "$copy/global/pg_control", 'killed after the commit');
 	my $note = slurp_file("$copy/global/pg_control.pg_failback");
 	like($note, qr/-D \Q$copy\E .*connection string with a password/, 'the note has the command');

@@ -216,11 +216,27 @@ PgResult Connection::next_row()
     if (PQresultStatus(result.get()) == PGRES_SINGLE_TUPLE)
         return result;
     if (PQresultStatus(result.get()) != PGRES_TUPLES_OK)
-        fail(result.get(), "the source reported an error");
+        fail_at_end(std::move(result));
     // An error may still come, nothing else.
     if (PgResult more = get_result())
-        fail(more.get(), "the source reported an error");
+        fail_at_end(std::move(more));
     return nullptr;
+}
+
+// The caller may want to go on with the connection, which takes the next query only when the answer to this one has ended.
+void Connection::fail_at_end(PgResult result)
+{
+    if (PQresultStatus(result.get()) == PGRES_FATAL_ERROR) {
+        try {
+            if (get_result() && get_result())
+                throw Error(ErrorCode::protocol_violation, "the source sent more after an error");
+        } catch (const Error &error) {
+            // The error that came with an answer tells more than that the connection ended after it.
+            if (error.code() != ErrorCode::connection_failure)
+                throw;
+        }
+    }
+    fail(result.get(), "the source reported an error");
 }
 
 PgResult Connection::query(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary)

@@ -61,6 +61,7 @@ private:
     void wait(short events);
     PgResult get_result();
     [[noreturn]] void fail(const PGresult *result, const char *what);
+    [[noreturn]] void fail_at_end(PgResult result);
 
     std::unique_ptr<PGconn, Closer> connection_;
     int patience_seconds_;
