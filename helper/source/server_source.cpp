@@ -257,11 +257,24 @@ void ServerSource::reserve_slot(const std::string &name, bool create)
 
 void ServerSource::release_slot() noexcept
 {
-    if (created_slot_.empty() || !connection_)
+    if (created_slot_.empty())
         return;
-    try {
+    auto drop = [&] {
         connection_->query("SELECT " + schema_ + ".pg_failback_drop_slot($1::pg_catalog.text::pg_catalog.name)",
                            {QueryParameter{25, created_slot_, false, false}});
+    };
+    try {
+        // What ended the run may have been this connection's end.
+        try {
+            if (connection_)
+                drop();
+        } catch (const std::exception &) {
+            connection_.reset();
+        }
+        if (!connection_) {
+            connection_ = std::make_unique<Connection>(options_.connection);
+            drop();
+        }
     } catch (const std::exception &error) {
         pg_log_warning("could not drop replication slot \"%s\" on the source: %s", created_slot_.c_str(), error.what());
         pg_log_warning_hint("Drop it there with pg_drop_replication_slot(), or it will keep WAL.");
@@ -276,9 +289,11 @@ RelationNames ServerSource::relation_names(const std::set<RelationId> &wanted, s
 
 bool ServerSource::may_replicate()
 {
-    PgResult result = connection_->query("SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles"
-                                        " WHERE rolname OPERATOR(pg_catalog.=) SESSION_USER", {}, true);
-    return result && BinaryField(result.get(), 0, 0).boolean();
+    return with_reconnects([&] {
+        PgResult result = connection_->query("SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles"
+                                            " WHERE rolname OPERATOR(pg_catalog.=) SESSION_USER", {}, true);
+        return result && BinaryField(result.get(), 0, 0).boolean();
+    });
 }
 
 std::unique_ptr<ChunkReader> ServerSource::open_reader()
