@@ -23,6 +23,7 @@ unlike((failback($old, $new, '-n'))[1], qr/sampled/, 'nothing of this if not ask
 
 # Hundreds of megabytes of WAL that hardly changes anything.
 $new->safe_psql('postgres', "SELECT upsert($_); SELECT pg_switch_wal()") for (1 .. 24);
+$new->safe_psql('postgres', 'CHECKPOINT'); # the promotion's may come later than that
 my $checkpoint = 'SELECT redo_lsn FROM pg_control_checkpoint()';
 my $before = $new->safe_psql('postgres', $checkpoint);
 ($succeeded, $output) = failback($old, $new, '-n');
