@@ -79,7 +79,7 @@ private:
         auto header = reinterpret_cast<PageHeader>(page);
         if (PageIsNew(page))
             return all_zero(page);
-        XLogRecPtr lsn = PageXLogRecPtrGet(header->pd_lsn);
+        XLogRecPtr lsn = PageGetLSN(page);
         if (lsn >= options_.replay_from && lsn < options_.replay_to)
             return true;
         auto block = static_cast<BlockNumber>(int64_t{file_.relation.segment} * RELSEG_SIZE + offset / BLCKSZ);
