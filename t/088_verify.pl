@@ -89,7 +89,7 @@ my ($position, $segment) = (hex($1) % (1024 * 1024), "pg_wal/$2");
 for my $defect (
 	[ $changed, 5 * 8192 + 100 ],
 	[ 'backup_label', 10 ],
-	[ $segment, $position + 30 ])
+	[ $segment, $position + 21 ]) # its CRC
 {
 	my ($path, $offset) = @$defect;
 	flip_bit("$dir/$path", $offset);
