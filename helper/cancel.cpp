@@ -10,6 +10,7 @@ namespace failback {
 namespace {
 
 std::atomic<int> received{0};
+thread_local int uncancellable = 0;
 static_assert(std::atomic<int>::is_always_lock_free, "written by a signal handler");
 
 void note_signal(int signal)
@@ -29,9 +30,19 @@ void install_cancel_handlers()
     ::sigaction(SIGPIPE, &action, nullptr);
 }
 
+Uncancellable::Uncancellable()
+{
+    uncancellable++;
+}
+
+Uncancellable::~Uncancellable()
+{
+    uncancellable--;
+}
+
 void check_cancelled()
 {
-    if (int signal = received)
+    if (int signal = received; signal != 0 && uncancellable == 0)
         throw Error(ErrorCode::cancelled, format("stopped by signal %d", signal));
 }
 

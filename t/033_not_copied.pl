@@ -19,6 +19,7 @@ for (1 .. 4)
 {
 	upsert($old, 10);
 	$old->safe_psql('postgres', 'SELECT pg_switch_wal()');
+	wait_streaming($new, $old);
 	$old->safe_psql('postgres', 'CHECKPOINT');
 	wait_streaming($new, $old);
 	$new->safe_psql('postgres', 'CHECKPOINT');

@@ -17,20 +17,6 @@ remember_finished();
 my ($commit) = grep { $_->{text} =~ /pg_control\.old/ } @calls;
 my $staging = $old->data_dir . '/pg_failback.staging';
 
-# Flips one bit in the middle of a file.
-sub flip_bit
-{
-	my ($path) = @_;
-	open my $file, '+<:raw', $path or die "could not open $path: $!";
-	my $middle = int((-s $path) / 2);
-	seek $file, $middle, 0;
-	read $file, my $byte, 1;
-	seek $file, $middle, 0;
-	print $file chr(ord($byte) ^ 0x10);
-	close $file;
-	return;
-}
-
 # Starts the tool in the background; its output grows in $job->{output}.
 sub start_tool
 {
@@ -160,7 +146,7 @@ starts_as_standby_ok('after a server was started meanwhile');
 
 # --- Interrupted: what was fetched is used by the next run, which asks the source whether it is still true ---
 restore_target();
-$job = start_tool(failback_arguments(@slowly));
+$job = start_tool(failback_arguments(@slowly, '--slot=of_the_standby', '--create-slot'));
 wait_until('more than a little is staged', sub {
 	running($job) or die "the tool ended early: $job->{output}";
 	my $bytes = 0;
@@ -172,6 +158,8 @@ is(finish_tool($job), 1, 'SIGINT: exit status 1');
 like($job->{output}, qr/the target is unchanged; the next run uses what was fetched/, 'SIGINT: it says that the target is unchanged');
 is(state_of(), 'untouched', 'SIGINT: and so it is');
 ok(!note_there(), 'SIGINT: no note is left');
+is($new->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots WHERE NOT temporary'), '0', 'SIGINT: the slot that was made is dropped');
+unlike($job->{output}, qr/could not drop/, 'SIGINT: and it says nothing else');
 starts_as_before_ok('SIGINT');
 $new->safe_psql('postgres', "UPDATE made_on_new SET t = 'changed meanwhile' WHERE i % 500 = 0; CHECKPOINT");
 ($succeeded, $output, $status) = run_tool(failback_arguments('--report=-'));

@@ -115,6 +115,8 @@ wait_until('the source has recycled its WAL', sub {
 	$new->safe_psql('postgres', 'CHECKPOINT');
 	return !-e $new->data_dir . "/pg_wal/$needed";
 });
+# What it writes from here on is for the standbys, which have no slots.
+$new->safe_psql('postgres', "ALTER SYSTEM SET wal_keep_size = '1GB'; SELECT pg_reload_conf()");
 reason_ok('WAL gone on the source', qr/(the source no longer has the WAL|is gone)/);
 failback_ok($third, $new, compares => 1, like => qr/comparing contents, because .*(no longer has the WAL|is gone)/);
 

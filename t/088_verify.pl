@@ -32,18 +32,6 @@ SQL
 }
 $old->stop('fast');
 
-sub flip_bit
-{
-	my ($path, $offset) = @_;
-	open my $file, '+<:raw', $path or die "could not open $path: $!";
-	seek $file, $offset, 0;
-	read $file, my $byte, 1;
-	seek $file, $offset, 0;
-	print $file chr(ord($byte) ^ 0x10);
-	close $file;
-	return;
-}
-
 sub verify { return run_tool('verify', '-D', $old->data_dir); }
 
 sub verifybackup

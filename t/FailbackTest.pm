@@ -31,7 +31,7 @@ our @EXPORT = qw(
   create_upsert_table upsert upsert_start pgbench_start pgbench_finish write_sql
   tool is_pg_rewind source_conninfo run_tool failback failback_slowly failback_ok
   same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
-  timeline_of last_wal_file stop_clean
+  timeline_of last_wal_file stop_clean flip_bit
 );
 
 # Every scene sees these; a scene may append its own.
@@ -122,6 +122,20 @@ sub promote
 }
 
 sub stop_clean { $_->stop('fast') for @_; return; }
+
+# Flips one bit of the byte at this offset, in the middle of the file if none is given.
+sub flip_bit
+{
+	my ($path, $offset) = @_;
+	$offset //= int((-s $path) / 2);
+	open my $file, '+<:raw', $path or die "could not open $path: $!";
+	seek $file, $offset, 0;
+	read $file, my $byte, 1;
+	seek $file, $offset, 0;
+	print $file chr(ord($byte) ^ 0x10);
+	close $file;
+	return;
+}
 
 # Polls a condition of ours for up to the harness's default timeout.
 sub wait_until

@@ -126,11 +126,17 @@ protected:
         set_aside_staging(*target);
     }
 
-    void expect_result(const FetchResult &result)
+    StagedPlan plan_of(const FetchResult &result) const
     {
         StagedPlan plan;
         plan.actions = actions;
         plan.redo_files = result.redo_files;
+        return plan;
+    }
+
+    void expect_result(const FetchResult &result)
+    {
+        StagedPlan plan = plan_of(result);
         plan.control_file = {'n'};
         std::string old3 = target_files.read("base/5/3"), old4 = target_files.read("base/5/4");
         commit(*target, plan, "", false);
@@ -201,10 +207,7 @@ TEST_F(TakeOverTest, AFileThatIsGoneOrShorterOnTheSource)
     FetchResult result = fetch();
     EXPECT_EQ(actions[0].kind, FileActionKind::remove);
     EXPECT_EQ(actions[1].size, 10 * block_size + 100);
-    StagedPlan plan;
-    plan.actions = actions;
-    plan.redo_files = result.redo_files;
-    check_staged(*target, plan, 2);
+    check_staged(*target, plan_of(result), 2);
 }
 
 TEST_F(TakeOverTest, InterruptedAgainAndAgain)
@@ -227,10 +230,7 @@ TEST_F(TakeOverTest, AnotherPlanTakesWhatItCanUse)
     actions = other;
     FetchResult result = fetch();
     EXPECT_GT(result.bytes_taken_over, all_bytes / 2);
-    StagedPlan plan;
-    plan.actions = actions;
-    plan.redo_files = result.redo_files;
-    check_staged(*target, plan, 2);
+    check_staged(*target, plan_of(result), 2);
 }
 
 TEST_F(TakeOverTest, DamagedStagingGivesNothingWrong)
@@ -248,10 +248,7 @@ TEST_F(TakeOverTest, DamagedStagingGivesNothingWrong)
             target_files.write(path, bytes);
         }
         FetchResult result = fetch();
-        StagedPlan plan;
-        plan.actions = actions;
-        plan.redo_files = result.redo_files;
-        check_staged(*target, plan, 2);
+        check_staged(*target, plan_of(result), 2);
         if (round == 7)
             expect_result(result);
         else

@@ -5,8 +5,8 @@
 #include "helper/phases/inspect.h"
 #include "helper/phases/verify.h"
 #include "helper/target/apply.h"
-#include "helper/target/check.h"
 #include "helper/target/backup_manifest.h"
+#include "helper/target/check.h"
 #include "helper/target/earlier_staging.h"
 #include "helper/target/record.h"
 #include "helper/target/staging.h"
@@ -144,7 +144,7 @@ void Completion::after_failure(const Error &error) noexcept
     // What has arrived is of use to the next run if only the connection or somebody's patience came to an end.
     bool worth_keeping = error.code() == ErrorCode::connection_failure || error.code() == ErrorCode::timed_out ||
                          error.code() == ErrorCode::cancelled;
-    bool kept = staging_is_ours_ && worth_keeping && something_is_staged();
+    bool kept = staging_is_ours_ && !unclear_ && worth_keeping && something_is_staged();
     if (staging_is_ours_ && !kept)
         clear_staging();
     if (committed_)

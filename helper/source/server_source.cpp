@@ -1,6 +1,7 @@
 #include "helper/source/server_source.h"
 
 #include "common/path_rules.h"
+#include "helper/cancel.h"
 #include "helper/pg_frontend.h"
 #include "helper/source/server_reader.h"
 #include "helper/source/wire_format.h"
@@ -259,7 +260,11 @@ void ServerSource::release_slot() noexcept
 {
     if (created_slot_.empty())
         return;
+    // A signal may be what ended the run; whoever sent it is not to wait for a silent source.
+    Uncancellable cleaning_up;
+    constexpr int patience_seconds = 5;
     auto drop = [&] {
+        connection_->set_patience(patience_seconds);
         connection_->query("SELECT " + schema_ + ".pg_failback_drop_slot($1::pg_catalog.text::pg_catalog.name)",
                            {QueryParameter{25, created_slot_, false, false}});
     };
@@ -272,7 +277,9 @@ void ServerSource::release_slot() noexcept
             connection_.reset();
         }
         if (!connection_) {
-            connection_ = std::make_unique<Connection>(options_.connection);
+            ConnectionOptions again = options_.connection;
+            again.timeout_seconds = patience_seconds;
+            connection_ = std::make_unique<Connection>(again);
             drop();
         }
     } catch (const std::exception &error) {

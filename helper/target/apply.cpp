@@ -185,8 +185,6 @@ void sync_filesystems(const TargetDirectory &target, const StagedPlan &plan)
 
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options)
 {
-    if (target.exists(control_path)) // put back by hand after an interruption
-        target.rename(control_path, moved_control_path);
     constexpr int64_t max_control_bytes = 1024 * 1024;
     auto old_control = target.read_file(moved_control_path, max_control_bytes);
     target.write_file(applying_path, old_control.value_or(std::vector<unsigned char>{}), options.sync != SyncKind::none);

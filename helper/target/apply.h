@@ -16,7 +16,8 @@ struct ApplyOptions {
     std::function<void(int64_t)> progress; // bytes written since the last call; from any thread
 };
 
-// Carries out all actions and flushes what they touched. Idempotent: may be begun anew after any interruption.
+// Carries out all actions and flushes what they touched; pg_control is aside. Idempotent: may be begun anew after any
+// interruption.
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options);
 
 // Writes the local files, calls `before_control`, then puts pg_control in place: from here on the target starts as a
