@@ -2,6 +2,7 @@
 
 #include "common/directory_walk.h"
 #include "common/path_rules.h"
+#include "extension/read_pace.h"
 #include "extension/row_stream.h"
 #include "extension/running_wal.h"
 #include "extension/source_files.h"
@@ -21,8 +22,9 @@ enum class ChecksumOf { all, untracked };
 
 class ManifestStream final : public RowStream {
 public:
-    ManifestStream(const ChecksumAlgorithm *algorithm, ChecksumOf checksum_of, XLogRecPtr wal_from, bool private_keys)
-        : algorithm_(algorithm), checksum_of_(checksum_of), private_keys_(private_keys),
+    ManifestStream(const ChecksumAlgorithm *algorithm, ChecksumOf checksum_of, XLogRecPtr wal_from, bool private_keys,
+                   int64_t max_rate)
+        : algorithm_(algorithm), checksum_of_(checksum_of), private_keys_(private_keys), pace_(max_rate),
           walk_(DataDir, walk_options(private_keys)), wal_from_(wal_from)
     {
         if (wal_from_ != 0)
@@ -114,6 +116,7 @@ private:
             check_interrupts();
             size_t n = file.read(size, buffer_);
             checksummer->update(std::span(buffer_).first(n));
+            pace_.has_read(static_cast<int64_t>(n));
             size += static_cast<int64_t>(n);
             if (n < buffer_.size())
                 break;
@@ -148,6 +151,7 @@ private:
     const ChecksumAlgorithm *algorithm_; // nullptr: none
     ChecksumOf checksum_of_;
     bool private_keys_;
+    ReadPace pace_;
     DirectoryWalk walk_;
     XLogRecPtr wal_from_;
     std::optional<RunningWal> wal_; // if WAL segments are listed
@@ -172,7 +176,12 @@ RowStream *make_manifest(FunctionCallInfo fcinfo)
         throw Error(ErrorCode::access_denied, "permission denied to list private keys", {},
                     "Private keys are served to superusers only.");
 
-    return new ManifestStream(algorithm, of == "all" ? ChecksumOf::all : ChecksumOf::untracked, wal_from, private_keys);
+    require_not_null(fcinfo, 4, "max_rate");
+    int64_t max_rate = PG_GETARG_INT64(4);
+    if (max_rate < 0)
+        throw Error(ErrorCode::invalid_parameter, "\"max_rate\" must not be negative", {}, "0 means no limit.");
+
+    return new ManifestStream(algorithm, of == "all" ? ChecksumOf::all : ChecksumOf::untracked, wal_from, private_keys, max_rate);
 }
 
 } // namespace

@@ -39,6 +39,7 @@ CREATE FUNCTION pg_failback_manifest(
     checksum_of text DEFAULT 'all',
     wal_from pg_lsn DEFAULT NULL,
     private_keys bool DEFAULT false,
+    max_rate int8 DEFAULT 0,
     OUT path text,
     OUT kind "char",
     OUT size int8,
@@ -48,8 +49,8 @@ CREATE FUNCTION pg_failback_manifest(
     OUT checksum bytea)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10000;
-COMMENT ON FUNCTION pg_failback_manifest(text, text, pg_lsn, bool) IS
-    'files (f), directories (d) and links (l) that a failback could need, relative to the data directory; sizes in bytes; checksums (xxh128, xxh64) of all files or of those that WAL does not track; WAL segments from wal_from on';
+COMMENT ON FUNCTION pg_failback_manifest(text, text, pg_lsn, bool, int8) IS
+    'files (f), directories (d) and links (l) that a failback could need, relative to the data directory; sizes in bytes; checksums (xxh128, xxh64) of all files or of those that WAL does not track; WAL segments from wal_from on; reading at most max_rate bytes a second (0: no limit) for checksums';
 
 CREATE FUNCTION pg_failback_chunk_checksums(
     path text,
@@ -144,7 +145,7 @@ COMMENT ON FUNCTION pg_failback_revoke(regrole) IS
     'takes back what pg_failback_grant gave';
 
 REVOKE ALL ON FUNCTION pg_failback_source_state() FROM PUBLIC;
-REVOKE ALL ON FUNCTION pg_failback_manifest(text, text, pg_lsn, bool) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_failback_manifest(text, text, pg_lsn, bool, int8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_chunk_checksums(text, int8, int8, int8, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_read_chunks(text[], int8[], int8[], text, int4, bool) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_block_checksums(text[], int8[], int8[], int4) FROM PUBLIC;

@@ -73,14 +73,19 @@ private:
 
     std::unique_ptr<Source> open_source()
     {
-        if (!options_.source_pgdata.empty())
-            return std::make_unique<LocalSource>(options_.source_pgdata, options_.target_pgdata);
-        ServerSourceOptions source;
-        source.connection.conninfo = options_.source_server;
-        source.connection.timeout_seconds = options_.timeout_seconds;
-        auto server = std::make_unique<ServerSource>(source);
-        server_ = server.get();
-        return server;
+        std::unique_ptr<Source> source;
+        if (!options_.source_pgdata.empty()) {
+            source = std::make_unique<LocalSource>(options_.source_pgdata, options_.target_pgdata);
+        } else {
+            ServerSourceOptions how;
+            how.connection.conninfo = options_.source_server;
+            how.connection.timeout_seconds = options_.timeout_seconds;
+            auto server = std::make_unique<ServerSource>(how);
+            server_ = server.get();
+            source = std::move(server);
+        }
+        source->limit_reads(options_.max_rate_read);
+        return source;
     }
 
     void add_names()

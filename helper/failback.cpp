@@ -130,11 +130,16 @@ private:
 
     std::unique_ptr<Source> open_source()
     {
-        if (!options_.source_pgdata.empty())
-            return std::make_unique<LocalSource>(options_.source_pgdata, options_.target_pgdata);
-        auto server = std::make_unique<ServerSource>(source_options());
-        server_ = server.get();
-        return server;
+        std::unique_ptr<Source> source;
+        if (!options_.source_pgdata.empty()) {
+            source = std::make_unique<LocalSource>(options_.source_pgdata, options_.target_pgdata);
+        } else {
+            auto server = std::make_unique<ServerSource>(source_options());
+            server_ = server.get();
+            source = std::move(server);
+        }
+        source->limit_reads(options_.max_rate_read);
+        return source;
     }
 
     void reserve_slot()

@@ -106,8 +106,8 @@ Options:
                                  with these checksums of all files
       --max-rate=RATE            receive no more than this, in kilobytes a
                                  second, or with suffix "k" or "M"
-      --max-rate-read=RATE       let the source read no more than this when
-                                 contents are compared, same units
+      --max-rate-read=RATE       let the source read no more than this for
+                                 checksums of contents, same units
       --mode=MODE                find what differs from the target's WAL (wal),
                                  by comparing contents (compare), or by WAL
                                  where it can be trusted (auto, the default)

@@ -49,6 +49,11 @@ SELECT shell('printf "" > regress_empty; printf abc > regress_abc');
 SELECT path, size, checksum FROM pg_failback_manifest('xxh64') WHERE path IN ('regress_empty', 'regress_abc') ORDER BY 1;
 SELECT path, size, checksum FROM pg_failback_manifest('xxh128') WHERE path IN ('regress_empty', 'regress_abc') ORDER BY 1;
 SELECT count(*) FROM pg_failback_manifest('none') WHERE checksum IS NOT NULL;
+-- At a rate at which it takes a second.
+SELECT sum(size)::int8 AS a_second FROM pg_failback_manifest('xxh64', 'untracked') WHERE checksum IS NOT NULL \gset
+SELECT clock_timestamp() AS begun \gset
+SELECT count(*) > 100 AS many FROM pg_failback_manifest('xxh64', 'untracked', max_rate => :a_second);
+SELECT clock_timestamp() - :'begun' >= interval '0.9 s' AS as_slow_as_asked;
 
 -- Our own working files and other servers' settings are not for others.
 SELECT shell('mkdir -p pg_failback.staging && touch pg_failback.staging/x postgresql.conf.source .s.PGSQL.1.lock');
@@ -88,4 +93,6 @@ SELECT refusal('SELECT * FROM pg_failback_manifest(''md5'')');
 SELECT refusal('SELECT * FROM pg_failback_manifest(NULL)');
 SELECT refusal('SELECT * FROM pg_failback_manifest(''xxh128'', ''some'')');
 SELECT refusal('SELECT * FROM pg_failback_manifest(private_keys => NULL)');
+SELECT refusal('SELECT * FROM pg_failback_manifest(max_rate => NULL)');
+SELECT refusal('SELECT * FROM pg_failback_manifest(max_rate => -1)');
 DROP TABLE regress_logged, regress_unlogged, regress_temporary, regress_more;

@@ -29,7 +29,7 @@ public:
     SourceState begin_backup() override { return {}; }
     RecoveryEnd recovery_end() override { return {}; }
     std::string describe() const override { return ""; }
-    std::unique_ptr<ChunkReader> open_reader() override { return std::make_unique<Reader>(*this); }
+    std::unique_ptr<ChunkReader> make_reader() override { return std::make_unique<Reader>(*this); }
 
     std::atomic<int64_t> bytes_until_break{INT64_MAX};
     std::atomic<int64_t> bytes_read{0};

@@ -2,7 +2,6 @@
 
 #include "common/checksum.h"
 #include "helper/plan/comparable_files.h"
-#include "helper/source/rate_limiter.h"
 #include "helper/target/parallel.h"
 
 #include <algorithm>
@@ -17,7 +16,6 @@ namespace {
 
 // What one connection compares at a time: enough files that small ones cost no round trip each.
 constexpr int64_t bytes_per_batch = 64 * 1024 * 1024;
-constexpr int64_t smallest_batch = 128 * 1024;
 constexpr size_t files_per_batch = 4096;
 
 // What of a pair is compared at a time.
@@ -32,8 +30,7 @@ class Comparer {
 public:
     Comparer(const Context &context, const Inspection &inspection, const Manifests &manifests)
         : context_(context), block_size_(inspection.target_control.data.blcksz),
-          segment_blocks_(inspection.target_control.data.relseg_size), pairs_(comparable_files(manifests.source, manifests.target, block_size_)),
-          limiter_(context.options.max_rate_read), bytes_per_batch_(batch_size(context.options.max_rate_read, block_size_))
+          segment_blocks_(inspection.target_control.data.relseg_size), pairs_(comparable_files(manifests.source, manifests.target, block_size_))
     {
         int64_t total = 0;
         for (const ComparableFile &pair : pairs_)
@@ -66,21 +63,11 @@ public:
     }
 
 private:
-    // A checksum is small: what the source has read ahead is not held back by our not receiving, only by our not asking.
-    // So with a limit no more is asked for at a time than it may read in a tenth of a second.
-    static int64_t batch_size(int64_t rate, int64_t block_size)
-    {
-        if (rate == 0)
-            return bytes_per_batch;
-        int64_t bytes = std::clamp(rate / 10, smallest_batch, bytes_per_batch);
-        return bytes - bytes % block_size;
-    }
-
     // Large files in several pieces, small ones together.
     bool next(std::vector<Piece> &batch)
     {
         batch.clear();
-        int64_t room = bytes_per_batch_;
+        int64_t room = bytes_per_batch;
         std::lock_guard lock(mutex_);
         while (pair_ < pairs_.size() && room > 0 && batch.size() < files_per_batch) {
             const ComparableFile &pair = pairs_[pair_];
@@ -99,12 +86,8 @@ private:
     void compare(ChunkReader &reader, const std::vector<Piece> &batch)
     {
         std::vector<ByteRange> ranges;
-        int64_t asked = 0;
-        for (const Piece &piece : batch) {
+        for (const Piece &piece : batch)
             ranges.push_back({piece.target->path, piece.offset, piece.length});
-            asked += piece.length;
-        }
-        limiter_.received(asked);
         std::vector<unsigned char> content;
         size_t open = batch.size();
         FileDescriptor fd;
@@ -162,8 +145,6 @@ private:
     const uint32_t block_size_;
     const uint32_t segment_blocks_;
     const std::vector<ComparableFile> pairs_;
-    RateLimiter limiter_;
-    const int64_t bytes_per_batch_;
     std::mutex mutex_;
     size_t pair_ = 0;    // the next piece: in this pair,
     int64_t offset_ = 0; // from here on

@@ -29,7 +29,7 @@ namespace {
 
 // What may come between two results, bytes: many times the largest that is agreed (a timeline history of 16 MB). libpq
 // itself would gather up to 1 GB in one message, and more in what is no row (notices, settings).
-constexpr int64_t max_bytes_between_results = 64 * 1024 * 1024;
+constexpr int64_t max_bytes_between_results = 32 * 1024 * 1024;
 
 ErrorCode code_of_sqlstate(const char *sqlstate)
 {

@@ -5,6 +5,7 @@
 #include "helper/cluster/running_server.h"
 #include "helper/cluster/timeline_history.h"
 #include "helper/source/local_reader.h"
+#include "helper/source/rate_limiter.h"
 #include "helper/wal/segment_provider.h"
 #include "helper/wal/wal_reader.h"
 
@@ -192,8 +193,12 @@ void LocalSource::list_files(const std::function<void(FileEntry &&)> &report)
         if (path_class == PathClass::control_file || path_class == PathClass::wal_segment)
             continue;
         bool tracked = path_class == PathClass::relation_main; // by WAL, block by block
-        if (entry->kind == FileKind::regular && !tracked && !add_checksum(*directory_, *entry, buffer))
-            continue;
+        if (entry->kind == FileKind::regular && !tracked) {
+            if (read_limiter() != nullptr)
+                read_limiter()->received(entry->size);
+            if (!add_checksum(*directory_, *entry, buffer))
+                continue;
+        }
         report(std::move(*entry));
     }
 }
@@ -238,7 +243,7 @@ RecoveryEnd LocalSource::recovery_end()
     return {end_, control_.timeline(), control_.data.state == DB_SHUTDOWNED_IN_RECOVERY};
 }
 
-std::unique_ptr<ChunkReader> LocalSource::open_reader()
+std::unique_ptr<ChunkReader> LocalSource::make_reader()
 {
     return std::make_unique<LocalChunkReader>(directory_);
 }

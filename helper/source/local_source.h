@@ -27,8 +27,10 @@ public:
     // The end of the shutdown checkpoint's record; minRecoveryPoint of a standby. Throws Error(wrong_state) if a server was
     // started on the source since the object was made: what was read before is of no use then.
     RecoveryEnd recovery_end() override;
-    std::unique_ptr<ChunkReader> open_reader() override;
     std::string describe() const override; // empty: nothing to connect to
+
+protected:
+    std::unique_ptr<ChunkReader> make_reader() override;
 
 private:
     ControlFile read_control() const;

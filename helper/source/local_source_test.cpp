@@ -111,6 +111,9 @@ protected:
 TEST_F(LocalSourceTest, KeepsTheContract)
 {
     test::expect_source_contract(*open(), source);
+    auto slow = open();
+    slow->limit_reads(50'000'000);
+    test::expect_source_contract(*slow, source);
 }
 
 TEST_F(LocalSourceTest, StateOfAStoppedPrimary)

@@ -1,4 +1,4 @@
-// --max-rate: all connections together receive no more than so much a second.
+// --max-rate and --max-rate-read: all connections together receive, or have read, no more than so much a second.
 #pragma once
 
 #include <chrono>
@@ -12,9 +12,12 @@ public:
     // bytes_per_second: more than 0, or 0 for no limit.
     explicit RateLimiter(int64_t bytes_per_second) : rate_(bytes_per_second) {}
 
-    // Counts what has been received and waits until it was due. Not reading is what slows the sender down.
+    // Counts what has been received, or is going to be read, and waits until it was due. Not receiving is what slows a
+    // sender down.
     // Thread-safe; throws Error(cancelled).
     void received(int64_t bytes);
+
+    int64_t rate() const { return rate_; }
 
 private:
     using Clock = std::chrono::steady_clock;

@@ -13,6 +13,9 @@ namespace {
 // In every call below each argument is given, in exactly the type declared: in a schema where others may create functions,
 // one of the same name that fits better would be called instead, with the rights of our role.
 
+// Seconds; for what the source may be silent about for longer than one is ready to wait otherwise.
+constexpr int long_work_patience = 3600;
+
 // Microseconds between 1970-01-01 and 2000-01-01, the epoch of timestamptz.
 constexpr int64_t postgres_epoch = 946684800LL * 1000000;
 
@@ -189,14 +192,19 @@ SourceState ServerSource::read_state()
 
 void ServerSource::list_files(const std::function<void(FileEntry &&)> &report)
 {
+    int64_t rate = read_limiter() != nullptr ? read_limiter()->rate() : 0;
+    // The next row comes when the whole of a file has been read, at the pace we ask for.
+    if (rate > 0)
+        connection_->set_patience(options_.connection.timeout_seconds > 0 ? long_work_patience : 0);
     connection_->start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128'::pg_catalog.text,"
-                            " 'untracked'::pg_catalog.text, NULL::pg_catalog.pg_lsn, false)"
-                           " AS m OFFSET 0) AS s", {});
+                            " 'untracked'::pg_catalog.text, NULL::pg_catalog.pg_lsn, false, $1::pg_catalog.int8)"
+                            " AS m OFFSET 0) AS s", {QueryParameter{25, std::to_string(rate), false, false}});
     while (PgResult result = connection_->next_row()) {
         if (PQnfields(result.get()) != 7)
             throw Error(ErrorCode::protocol_violation, "the source sent a manifest of another shape than agreed");
         report(decode_entry(result.get()));
     }
+    connection_->set_patience(options_.connection.timeout_seconds);
 }
 
 void ServerSource::hold_wal(Lsn from)
@@ -214,8 +222,7 @@ void ServerSource::hold(Lsn from)
 SourceState ServerSource::begin_backup()
 {
     // The checkpoint that comes with it may take longer than we are ready to wait for a silent source otherwise.
-    constexpr int checkpoint_patience = 3600;
-    connection_->set_patience(options_.connection.timeout_seconds > 0 ? checkpoint_patience : 0);
+    connection_->set_patience(options_.connection.timeout_seconds > 0 ? long_work_patience : 0);
     connection_->query("SELECT " + schema_ + ".pg_failback_backup_start(true)");
     connection_->set_patience(options_.connection.timeout_seconds);
     backup_ = true;
@@ -303,7 +310,7 @@ bool ServerSource::may_replicate()
     });
 }
 
-std::unique_ptr<ChunkReader> ServerSource::open_reader()
+std::unique_ptr<ChunkReader> ServerSource::make_reader()
 {
     return make_server_reader(options_, schema_);
 }

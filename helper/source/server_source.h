@@ -29,7 +29,6 @@ public:
     void hold_wal(Lsn from) override;
     SourceState begin_backup() override;
     RecoveryEnd recovery_end() override;
-    std::unique_ptr<ChunkReader> open_reader() override;
     std::string describe() const override;
 
     // The physical slot `name` keeps WAL from what is held now on, for the standby to come; created if it does not exist
@@ -45,6 +44,9 @@ public:
     std::string user() const { return PQuser(connection_->get()); }
     // The control connection, for what -R derives from it.
     PGconn *connection() const { return connection_->get(); }
+
+protected:
+    std::unique_ptr<ChunkReader> make_reader() override;
 
 private:
     // Runs `work`, and after a broken connection again on a new one that holds the same WAL.

@@ -1,6 +1,18 @@
 #include "helper/source/source.h"
 
+#include "helper/source/paced_reader.h"
+
 namespace failback {
+
+void Source::limit_reads(int64_t bytes_per_second)
+{
+    read_limiter_ = bytes_per_second > 0 ? std::make_shared<RateLimiter>(bytes_per_second) : nullptr;
+}
+
+std::unique_ptr<ChunkReader> Source::open_reader()
+{
+    return paced_reader(make_reader(), read_limiter_);
+}
 
 std::optional<std::vector<unsigned char>> read_whole_file(ChunkReader &reader, std::string_view path, int64_t limit)
 {

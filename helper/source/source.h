@@ -70,9 +70,15 @@ public:
     virtual int64_t bytes_received() const = 0;
 };
 
+class RateLimiter;
+
 class Source {
 public:
     virtual ~Source() = default;
+
+    // Before anything is read: what the source reads for the checksums we ask for, all readers together, is no more than
+    // so many bytes a second. 0: no limit.
+    void limit_reads(int64_t bytes_per_second);
 
     virtual SourceState state() = 0;
 
@@ -91,10 +97,17 @@ public:
     // To be called after the last relation file was read.
     virtual RecoveryEnd recovery_end() = 0;
 
-    virtual std::unique_ptr<ChunkReader> open_reader() = 0;
+    std::unique_ptr<ChunkReader> open_reader();
 
     // For messages and for -R; empty where there is no connection.
     virtual std::string describe() const = 0;
+
+protected:
+    virtual std::unique_ptr<ChunkReader> make_reader() = 0;
+    RateLimiter *read_limiter() const { return read_limiter_.get(); } // may be null
+
+private:
+    std::shared_ptr<RateLimiter> read_limiter_;
 };
 
 // Reads one whole file of at most `limit` bytes; nullopt if it does not exist.
