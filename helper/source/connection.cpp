@@ -27,7 +27,7 @@ std::string printable(const char *text)
 
 namespace {
 
-// What may come between two results, bytes: many times the largest that is agreed (a timeline history of 16 MB). libpq
+// What may come between two results, bytes: twice the largest that is agreed (a timeline history of 16 MB). libpq
 // itself would gather up to 1 GB in one message, and more in what is no row (notices, settings).
 constexpr int64_t max_bytes_between_results = 32 * 1024 * 1024;
 
