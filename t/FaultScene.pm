@@ -16,7 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  can_inject fault_count split_brain restore_target failback_arguments unreachable_arguments
+  can_inject fault_count work_in_memory split_brain restore_target failback_arguments unreachable_arguments
   traced_calls spread run_with state_of differences remember_finished
   is_finished_ok starts_as_before_ok refuses_to_start_ok note_there completes_without_source starts_as_standby_ok
   $old $new
