@@ -71,7 +71,7 @@ void set_aside_staging(const TargetDirectory &target)
             if (of_use && !directory.starts_with("pg_wal/") && (is_redo(name) || is_whole_file(name)))
                 target.rename(path_in(directory, name), path_in(directory, prefix_of(set) + name));
             else
-                target.remove_file(path_in(directory, name));
+                target.remove_tree(path_in(directory, name));
         }
     }
     if (of_use)

@@ -89,11 +89,9 @@ void remove_staging(const TargetDirectory &target)
     // First: without them, what is left over has no meaning.
     remove_notes(target);
     target.remove_file(staged_actions_path);
-    for (const std::string &directory : staging_directories(target)) {
-        for (const std::string &name : target.names_in(directory))
-            target.remove_file(directory + "/" + name);
-        target.remove_directory(directory);
-    }
+    // Directories too: a restore command may leave some beside what it restores (".wal-g/prefetch").
+    for (const std::string &directory : staging_directories(target))
+        target.remove_tree(directory);
 }
 
 void remove_staging_but_mark(const TargetDirectory &target)
@@ -101,7 +99,7 @@ void remove_staging_but_mark(const TargetDirectory &target)
     for (const std::string &directory : staging_directories(target))
         for (const std::string &name : target.names_in(directory))
             if (directory + "/" + name != applying_path)
-                target.remove_file(directory + "/" + name);
+                target.remove_tree(directory + "/" + name);
     target.remove_file(note_path);
     target.remove_file(temporary_name(note_path));
 }

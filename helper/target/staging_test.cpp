@@ -79,6 +79,34 @@ TEST_F(StagingTest, AbandonedBeforeTheCommit)
     EXPECT_EQ(examine_staging(*target), StagingState::none);
 }
 
+TEST_F(StagingTest, DirectoriesInItGoToo)
+{
+    // As "wal-g wal-fetch" leaves them beside what it restores.
+    auto leave = [&] {
+        files.write("pg_wal/pg_failback.staging/.wal-g/prefetch/running/000000010000000000000002", "half");
+        fs::create_directories(files / "pg_wal/pg_failback.staging/.wal-g/empty");
+        fs::create_directory_symlink(files / "base", files / "pg_wal/pg_failback.staging/.wal-g/link");
+        fs::create_directory_symlink(files / "base", files / "pg_wal/pg_failback.staging/link");
+    };
+    leave();
+    remove_staging(*target);
+    EXPECT_EQ(files.tree(), untouched) << "and nothing that a link leads to";
+    EXPECT_EQ(examine_staging(*target), StagingState::none);
+
+    leave();
+    files.write(applying_path, "mark");
+    remove_staging_but_mark(*target);
+    EXPECT_FALSE(files.exists("pg_wal/pg_failback.staging/.wal-g"));
+    EXPECT_TRUE(files.exists(applying_path));
+}
+
+TEST_F(StagingTest, AStagingDirectoryThatIsALinkGoesAlone)
+{
+    fs::create_directory_symlink(files / "base", files / "pg_failback.staging");
+    remove_staging(*target);
+    EXPECT_EQ(files.tree(), untouched);
+}
+
 TEST_F(StagingTest, AnyPartThatIsLeftCountsAsAbandoned)
 {
     for (const char *name : {"pg_failback.staging/x", "pg_wal/pg_failback.staging/x", "space/pg_failback.staging/x", "global/pg_control.pg_failback"}) {

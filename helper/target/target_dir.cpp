@@ -179,6 +179,15 @@ bool TargetDirectory::remove_directory(std::string_view path) const
     throw io_error("remove directory", absolute(path), errno);
 }
 
+void TargetDirectory::remove_tree(std::string_view path) const
+{
+    if (remove_file(path))
+        return;
+    for (const std::string &name : names_in(path))
+        remove_tree(std::string(path) + "/" + name);
+    remove_directory(path);
+}
+
 void TargetDirectory::rename(std::string_view from, std::string_view to) const
 {
     check_writable();

@@ -46,6 +46,9 @@ public:
     // False if there was nothing of that kind by that name.
     bool remove_file(std::string_view path) const;         // file or link, never a directory
     bool remove_directory(std::string_view path) const;    // stays (false) if it is not empty
+    // A file or link, or a directory with all that is in it, never through links. What something else puts into it at
+    // the same time may stay, and the directory with it.
+    void remove_tree(std::string_view path) const;
     void rename(std::string_view from, std::string_view to) const;
     // Flushes a file, or a directory's entries.
     void sync(std::string_view path) const;
