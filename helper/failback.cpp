@@ -16,6 +16,7 @@
 #include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
 
+#include <set>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -101,6 +102,7 @@ private:
         if (!finder_.compares())
             if (auto reason = reason_to_compare(context_, inspection, manifests, plan, wal_actions, source))
                 throw NeedsComparison{*reason};
+        tell_warnings();
         preflight(context_, plan, wal_actions);
         count(plan);
         if (options_.dry_run) {
@@ -206,14 +208,22 @@ private:
         pg_log_info("Done!");
     }
 
+    // Once each, also when the work begins again to compare; before anything is changed, and at the end what came later.
+    void tell_warnings()
+    {
+        progress_.break_line();
+        for (const std::string &warning : summary_.warnings)
+            if (told_.insert(warning).second)
+                pg_log_warning("%s", warning.c_str());
+    }
+
     void report()
     {
         struct rusage usage;
         if (::getrusage(RUSAGE_SELF, &usage) == 0)
             summary_.peak_memory_bytes = int64_t{usage.ru_maxrss} * 1024;
         take_times(summary_, progress_);
-        for (const std::string &warning : summary_.warnings)
-            pg_log_warning("%s", warning.c_str());
+        tell_warnings();
         if (summary_.outcome != Outcome::failed)
             log_summary(summary_);
         if (!options_.report.empty())
@@ -227,6 +237,7 @@ private:
     Context context_;
     DifferenceFinder finder_{context_};
     Completion completion_{context_};
+    std::set<std::string> told_; // warnings
     ServerSource *server_ = nullptr; // the source, if it is a server; -R and --slot ask for one
 };
 

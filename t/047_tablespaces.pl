@@ -34,7 +34,22 @@ for my $node ($old, $new)
 	$node->safe_psql('moved', "INSERT INTO here SELECT hashtext('$name' || i) FROM generate_series(1, 3000) i");
 }
 my $oid = $old->safe_psql('postgres', "SELECT oid FROM pg_tablespace WHERE spcname = 'elsewhere'");
-failback_ok($old, $new);
+my $inside = $old->safe_psql('postgres', "SELECT oid FROM pg_tablespace WHERE spcname = 'inside'");
+$old->stop('fast');
+# The old primary has moved it elsewhere meanwhile: a link here, a directory there.
+rename $old->data_dir . "/pg_tblspc/$inside", "$place/moved" or die "rename: $!";
+symlink "$place/moved", $old->data_dir . "/pg_tblspc/$inside" or die "symlink: $!";
+$old->start;
+# A mapping for a tablespace that the target has, too.
+my $output = failback_ok($old, $new, options => ["--tablespace-mapping=$place/new=$place/mapped"]);
+for my $warning (
+	"tablespace \"pg_tblspc/$oid\" stays at \"$place/old\" (on the source it is at \"$place/new\")",
+	"tablespace \"pg_tblspc/$oid\" is on the target already: its mapping to \"$place/mapped\" is not used",
+	"tablespace \"pg_tblspc/$inside\" stays at \"$place/moved\" (on the source it is in the data directory)")
+{
+	like($output, qr/warning: \Q$warning\E.*need to copy/s, 'before anything is done: ' . $warning);
+	is(scalar(() = $output =~ /\Q$warning\E/g), 1, 'and once');
+}
 is(readlink($old->data_dir . "/pg_tblspc/$oid"), "$place/old", 'the tablespace is where it was');
 ends_equal($old, $new);
 

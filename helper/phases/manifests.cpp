@@ -186,6 +186,13 @@ void check_source_paths(const std::vector<FileEntry> &source, const std::string 
     }
 }
 
+const FileEntry *find_entry(const std::vector<FileEntry> &sorted, const std::string &path)
+{
+    auto found = std::lower_bound(sorted.begin(), sorted.end(), path,
+                                  [](const FileEntry &entry, const std::string &p) { return entry.path < p; });
+    return found != sorted.end() && found->path == path ? &*found : nullptr;
+}
+
 // Where tablespaces that only the source has will be. One the target has stays where it is.
 void map_tablespaces(const Context &context, Manifests &manifests)
 {
@@ -194,11 +201,15 @@ void map_tablespaces(const Context &context, Manifests &manifests)
         for (FileEntry &entry : manifests.source) {
             if (entry.kind != FileKind::symlink || entry.link_target != from)
                 continue;
-            entry.link_target = to;
             used = true;
+            if (const FileEntry *own = find_entry(manifests.target, entry.path); own == nullptr)
+                entry.link_target = to;
+            else if (own->link_target != to)
+                context.summary.warnings.push_back(format("tablespace \"%s\" is on the target already: its mapping to \"%s\" is not used",
+                                                          entry.path.c_str(), to.c_str()));
         }
         if (!used)
-            context.summary.warnings.push_back(format("no tablespace of the source is in \"%s\": its mapping was not used", from.c_str()));
+            context.summary.warnings.push_back(format("no tablespace of the source is in \"%s\": its mapping is not used", from.c_str()));
     }
 }
 

@@ -130,19 +130,27 @@ private:
 
     void both_not_regular(const FileEntry &source, const FileEntry &target)
     {
-        if (source.kind == target.kind) {
-            if (source.kind == FileKind::symlink && source.link_target != target.link_target &&
-                source.path.starts_with("pg_tblspc/"))
-                plan_.notes.push_back(format("tablespace \"%s\" stays at \"%s\" (on the source it is at \"%s\")",
-                                             source.path.c_str(), target.link_target.c_str(), source.link_target.c_str()));
+        note_other_place(source, target);
+        if (source.kind == target.kind)
             return;
-        }
         // Each server may have its own way of holding pg_wal and its tablespaces: link or directory.
         if (source.kind != FileKind::regular && target.kind != FileKind::regular)
             return;
         throw Error(ErrorCode::wrong_state,
                     format("\"%s\" is a file on one server and a directory or link on the other", source.path.c_str()), "",
                     "Move it out of the way on the target.");
+    }
+
+    void note_other_place(const FileEntry &source, const FileEntry &target)
+    {
+        bool tablespace = source.path.starts_with("pg_tblspc/");
+        if (!tablespace || source.link_target == target.link_target)
+            return;
+        auto place = [](const FileEntry &entry) {
+            return entry.kind == FileKind::symlink ? "at \"" + entry.link_target + "\"" : std::string("in the data directory");
+        };
+        plan_.notes.push_back(format("tablespace \"%s\" stays %s (on the source it is %s)", source.path.c_str(),
+                                     place(target).c_str(), place(source).c_str()));
     }
 
     void relation(const FileEntry &source, const FileEntry &target)

@@ -281,10 +281,17 @@ TEST_F(DecideTest, TablespacesKeepTheirPlace)
     run({link("pg_tblspc/16385", "/source/space")}, {link("pg_tblspc/16385", "/target/space")});
     EXPECT_TRUE(actions.empty());
     ASSERT_EQ(plan.notes.size(), 1u);
-    EXPECT_NE(plan.notes[0].find("/target/space"), std::string::npos);
-    // In place here, a link there.
+    EXPECT_EQ(plan.notes[0], "tablespace \"pg_tblspc/16385\" stays at \"/target/space\" (on the source it is at \"/source/space\")");
+    // In place here, a link there, and the other way round.
     run({link("pg_tblspc/16385", "/source/space")}, {directory("pg_tblspc/16385")});
     EXPECT_TRUE(actions.empty());
+    ASSERT_EQ(plan.notes.size(), 1u);
+    EXPECT_EQ(plan.notes[0], "tablespace \"pg_tblspc/16385\" stays in the data directory (on the source it is at \"/source/space\")");
+    run({directory("pg_tblspc/16385")}, {link("pg_tblspc/16385", "/target/space")});
+    ASSERT_EQ(plan.notes.size(), 1u);
+    EXPECT_EQ(plan.notes[0], "tablespace \"pg_tblspc/16385\" stays at \"/target/space\" (on the source it is in the data directory)");
+    run({link("pg_tblspc/16385", "/same")}, {link("pg_tblspc/16385", "/same")});
+    EXPECT_TRUE(plan.notes.empty());
 }
 
 TEST_F(DecideTest, ANewTablespaceIsMadeAndFilledThroughTheRedoFile)
