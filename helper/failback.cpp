@@ -1,11 +1,13 @@
 #include "helper/failback.h"
 
 #include "helper/cluster/target_settings.h"
+#include "helper/phases/access_problems.h"
 #include "helper/phases/choose_way.h"
 #include "helper/phases/compare.h"
 #include "helper/phases/completion.h"
 #include "helper/phases/find_difference.h"
 #include "helper/phases/foreign_wal.h"
+#include "helper/phases/low_settings.h"
 #include "helper/phases/make_plan.h"
 #include "helper/phases/standby_files.h"
 #include "helper/phases/transfer.h"
@@ -39,13 +41,14 @@ public:
     {
         try {
             work();
-        } catch (const Error &error) {
+        } catch (const Error &first) {
             progress_.break_line();
-            completion_.after_failure(error);
+            completion_.after_failure(first);
+            Error error = only_looking_ ? with_access_problems(first, target_) : first;
             summary_.outcome = Outcome::failed;
             summary_.error = error.what();
             report();
-            throw;
+            throw error;
         }
         report();
     }
@@ -54,6 +57,8 @@ private:
     void work()
     {
         progress_.start(Phase::inspect);
+        examine_staging(target_); // what it cannot read is told with all else
+        only_looking_ = false;
         switch (completion_.complete_earlier_run()) {
         case EarlierRun::completed:
             pg_log_info("Done!");
@@ -65,6 +70,7 @@ private:
             break;
         }
         completion_.begin_staging();
+        only_looking_ = true;
         ControlFile target_control = inspect_target(context_);
         std::unique_ptr<Source> source = open_source();
         Inspection inspection = inspect(context_, std::move(target_control), *source);
@@ -102,14 +108,16 @@ private:
         if (!finder_.compares())
             if (auto reason = reason_to_compare(context_, inspection, manifests, plan, wal_actions, source))
                 throw NeedsComparison{*reason};
+        std::vector<std::string> problems = check_standby_to_be();
         tell_warnings();
-        preflight(context_, plan, wal_actions);
+        preflight(context_, plan, wal_actions, problems);
         count(plan);
         if (options_.dry_run) {
             end_dry_run(plan, wal_actions);
             return;
         }
 
+        only_looking_ = false;
         progress_.start(Phase::fetch, plan.bytes_to_fetch);
         StagedPlan staged;
         try {
@@ -144,6 +152,15 @@ private:
         return source;
     }
 
+    // What -R and --slot need of the source: warns of what the DBA can still mend, returns what would end the run.
+    std::vector<std::string> check_standby_to_be()
+    {
+        if (options_.write_recovery_conf)
+            warn_of_role(context_, *server_);
+        std::string problem = options_.slot.empty() ? "" : server_->slot_problem(options_.slot, options_.create_slot);
+        return problem.empty() ? std::vector<std::string>{} : std::vector<std::string>{problem};
+    }
+
     void reserve_slot()
     {
         if (!options_.slot.empty()) // asks for a server
@@ -166,6 +183,14 @@ private:
     {
         progress_.finish();
         pg_log_info("no rewind required");
+        std::vector<std::string> problems;
+        if (options_.write_recovery_conf)
+            problems = check_standby_to_be();
+        warn_of_low_settings(context_, inspection);
+        tell_warnings();
+        if (!problems.empty())
+            throw Error(ErrorCode::wrong_state, problems.front(), "", "The target is unchanged.");
+        only_looking_ = false;
         summary_.outcome = Outcome::no_rewind_required;
         if (!options_.dry_run)
             remove_staging(target_); // what the archive gave
@@ -237,6 +262,7 @@ private:
     Context context_;
     DifferenceFinder finder_{context_};
     Completion completion_{context_};
+    bool only_looking_ = true; // the target is as it was, and what is wrong with its files is yet to be told
     std::set<std::string> told_; // warnings
     ServerSource *server_ = nullptr; // the source, if it is a server; -R and --slot ask for one
 };

@@ -33,6 +33,20 @@ $before = fingerprint($old->data_dir);
 like($output, qr/would remove "pg_wal\/00000003\.history"/, '-n says what is foreign');
 is(join(' ', changed_files($before, fingerprint($old->data_dir))), '', 'and removes nothing');
 
+# What -R and hot standby would fail on is told here too, before anything is done.
+if (!is_pg_rewind())
+{
+	$old->append_conf('postgresql.conf', 'max_connections = 50');
+	my $warnings = qr/(?=.*no rewind required)(?=.*warning: role "failback_user" may not stream WAL)(?=.*warning: .*max_connections.*\b50\b.*\b60\b)/s;
+	($succeeded, $output) = failback($old, $new, '-n', '-R');
+	ok($succeeded, '-n -R');
+	like($output, $warnings, '-n -R: its warnings');
+	refused_ok('a missing slot', $old->data_dir, qr/replication slot "absent" does not exist/,
+		'-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', '--slot=absent', $_ ? '-n' : ())
+	  for (0, 1);
+	$old->append_conf('postgresql.conf', 'max_connections = 60');
+}
+
 failback_ok($old, $new, standby_settings => '-R', no_rewind => 1, like => qr/removing "pg_wal\/$later"/);
 ok(!-e "$wal/00000003.history" && !-e "$wal/archive_status/00000003.history.done", 'its foreign history is gone');
 is(slurp_file("$wal/00000002.history"), slurp_file($new->data_dir . '/pg_wal/00000002.history'), "the source's has come");

@@ -47,6 +47,7 @@ for my $node ($old, $new)
 	upsert($node, 20);
 	$node->append_conf('postgresql.conf', '# this is the server ' . $node->name);
 }
+$old->append_conf('postgresql.conf', 'max_connections = 50');
 $new->safe_psql('postgres', "SET password_encryption = 'scram-sha-256'; ALTER ROLE failback_user REPLICATION PASSWORD 'secret'");
 my $hba = slurp_file($new->data_dir . '/pg_hba.conf');
 unlink $new->data_dir . '/pg_hba.conf';
@@ -89,6 +90,7 @@ chmod 0600, $pgpass or die "chmod: $!";
 is($status, 0, 'failback: exit status') or BAIL_OUT($errors);
 like($errors, qr/^pg_rewind: servers diverged at WAL location [0-9A-F\/]+ on timeline 1$/m, 'its messages begin with its name');
 like($errors, qr/^pg_rewind: Done!$/m, 'the last of them');
+unlike($errors, qr/max_connections/, "no warning of a setting that comes with the source's configuration");
 unlike($errors, qr/^pg_failback:/m, 'none begins with another');
 is(slurp_file($old->data_dir . '/postgresql.conf'), slurp_file($new->data_dir . '/postgresql.conf'),
 	"the configuration is the source's, as pg_rewind leaves it");

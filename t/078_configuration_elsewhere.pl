@@ -48,11 +48,18 @@ wait_until('the first segment has been recycled', sub {
 	return !-e "$dir/pg_wal/$first";
 });
 $old->stop('fast');
-my $before = fingerprint($etc);
 my @source = ('-D', $dir, '--source-server=' . source_conninfo($new));
+# --config-files=source, pg_rewind's way, brings the source's files here, but this server does not read them.
+my $own = slurp_file("$etc/postgresql.conf");
+append_to_file("$etc/postgresql.conf", "max_connections = 50\n");
+my ($succeeded, $output) = run_tool(@source, '-n', '-c', '--config-files=source');
+like($output, qr/warning: .*max_connections.*\b50\b.*\b60\b/, "the source's setting does not come with its files");
+unlink "$etc/postgresql.conf";
+append_to_file("$etc/postgresql.conf", $own);
+my $before = fingerprint($etc);
 
 # restore_command is in that file: -c shows that it is read.
-my ($succeeded, $output) = run_tool(@source, '-n', '-c', '--mode=wal');
+($succeeded, $output) = run_tool(@source, '-n', '-c', '--mode=wal');
 ok($succeeded, 'found through postmaster.opts');
 unlike($output, qr/warning: could not read the target's settings/, 'no setting is missed');
 rename "$dir/postmaster.opts", "$etc/postmaster.opts" or die "rename: $!";

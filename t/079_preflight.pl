@@ -25,6 +25,7 @@ for my $node ($old, $new)
 	upsert($node, 20);
 }
 upsert($new, 20);
+my $last_wal = last_wal_file($old);
 $old->stop('fast');
 
 # Settings with which the old primary would refuse to be a standby of the new one.
@@ -35,12 +36,28 @@ my $dir = $old->data_dir;
 my @source = ('-D', $dir, '--source-server=' . source_conninfo($new));
 chmod 0400, "$dir/$file{first}" or die "chmod: $!";
 chmod 0400, "$dir/$file{second}" or die "chmod: $!";
-chmod 0500, "$dir/pg_xact" or die "chmod: $!";
+# pg_wal and global are written by every run, whatever the plan says.
+my @closed = ("$dir/pg_xact", "$dir/pg_wal", "$dir/global", $dir);
+chmod 0500, @closed or die "chmod: $!";
 my $problems = qr/(?=.*could not write file "\S*\Q$file{first}\E": Permission denied)(?=.*could not write file "\S*\Q$file{second}\E")(?=.*could not write to directory "\S*pg_xact")/s;
+$problems = qr/(?=.*could not write to directory "\Q$dir\E\/pg_wal")(?=.*could not write to directory "\Q$dir\E\/global")(?=.*could not write to directory "\Q$dir\E")$problems/s;
 refused_ok('unwritable files and a directory', $dir, $problems, @source);
 refused_ok('unwritable files and a directory, -n', $dir, $problems, @source, '-n');
-chmod 0600, "$dir/$file{first}", "$dir/$file{second}";
-chmod 0700, "$dir/pg_xact";
+# A slot that is not there is found at the same time.
+refused_ok('and a missing slot, -n', $dir, qr/(?=.*replication slot "absent" does not exist on the source)$problems/s, @source, '-n', '--slot=absent');
+chmod 0700, @closed;
+
+# What cannot even be looked at ends the run earlier; all of it is told then, too, with what could not be written.
+my $wal = "$dir/pg_wal/$last_wal";
+my @hidden = ($wal, "$dir/pg_xact/0000", "$dir/$file{second}");
+chmod 0, @hidden, "$dir/pg_multixact/members" or die "chmod: $!";
+$problems = qr/(?=.*could not open directory "\S*pg_multixact\/members)(?=.*could not write file "\S*\Q$file{first}\E")/s;
+$problems = qr/(?=.*could not read file "\Q$_\E": Permission denied)$problems/s for @hidden;
+refused_ok('unreadable', $dir, $problems, @source);
+refused_ok('unreadable, -n', $dir, $problems, @source, '-n');
+refused_ok('unreadable, --mode=compare', $dir, $problems, @source, '-n', '--mode=compare');
+chmod 0700, "$dir/pg_multixact/members";
+chmod 0600, @hidden, "$dir/$file{first}";
 
 # Somebody else's: readable, not writable. Only root can make them (.ci/step-down, where it steps down from root).
 SKIP:
@@ -69,6 +86,19 @@ unlike($output, qr/max_worker_processes|max_prepared_transactions|max_wal_sender
 like($output, qr/tablespace "pg_tblspc\/\d+" stays at "\Q$place\E\/old" \(on the source it is at "\Q$place\E\/new"\)/,
 	"-n: a tablespace's place differs");
 my ($would) = $output =~ /(\d+ blocks? of \d+ files? replaced)/;
+
+# What the standby to come needs of the source.
+($succeeded, $output) = run_tool(@source, '-n', '-R', '--slot=absent', '--create-slot');
+ok($succeeded, '-n -R with a slot that is to be created');
+like($output, qr/warning: role "failback_user" may not stream WAL.*need to copy/s, '-n -R: the role may not stream, told early');
+is($new->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots'), '0', '-n: no slot was made');
+for my $row ([ 'Invalid-Name', qr/"Invalid-Name" is no name for a replication slot/ ],
+	[ 'absent', qr/replication slot "absent" does not exist on the source: create it there, or have it created with --create-slot/ ])
+{
+	my ($slot, $message) = @$row;
+	refused_ok("--slot=$slot, -n", $dir, $message, @source, '-n', "--slot=$slot");
+	refused_ok("--slot=$slot", $dir, $message, @source, "--slot=$slot");
+}
 
 # Too little space: on a small file system of our own, which a user namespace allows to have.
 SKIP:

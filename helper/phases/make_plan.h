@@ -14,7 +14,8 @@ Plan make_plan(const Context &context, const Inspection &inspection, const Diffe
 WalPlanInput wal_plan_input(const Inspection &inspection, const Difference &difference, const Manifests &manifests, Lsn end);
 
 // Throws Error with everything at once that is known to make the plan fail: space on each filesystem, tablespace
-// locations in use, files that cannot be written.
-void preflight(const Context &context, const Plan &plan, const std::vector<FileAction> &wal);
+// locations in use, files that cannot be written; and `problems`, found elsewhere.
+void preflight(const Context &context, const Plan &plan, const std::vector<FileAction> &wal,
+               const std::vector<std::string> &problems);
 
 } // namespace failback

@@ -3,10 +3,9 @@
 #include "common/checksum.h"
 #include "common/directory_walk.h"
 #include "common/path_rules.h"
-#include "helper/cluster/target_settings.h"
 #include "helper/pg_frontend.h"
+#include "helper/phases/low_settings.h"
 #include "helper/plan/decide.h"
-#include "helper/standby/standby_settings.h"
 #include "helper/target/parallel.h"
 
 #include <algorithm>
@@ -22,20 +21,6 @@ namespace failback {
 namespace {
 
 constexpr size_t checksum_buffer_bytes = 1024 * 1024;
-
-// What the target's own configuration says; without it (it may be broken on a server that was lost) defaults do.
-SettingValues target_settings(const Context &context, const ConfigLocation &config)
-{
-    std::vector<std::string> names(standby_setting_names.begin(), standby_setting_names.end());
-    names.emplace_back("log_directory");
-    names.emplace_back("ssl_key_file");
-    try {
-        return read_target_settings(context.postgres_program, config, names);
-    } catch (const Error &error) {
-        context.summary.warnings.push_back(std::string("could not read the target's settings: ") + error.what());
-        return {{"log_directory", "log"}};
-    }
-}
 
 // For the names of all files, bytes: a quarter of what this process may use.
 size_t manifest_memory()
@@ -133,20 +118,6 @@ void add_checksums(const TargetDirectory &target, const std::vector<FileEntry> &
     });
 }
 
-void warn_of_low_settings(const Context &context, const SettingValues &target, const SourceState &source)
-{
-    SettingValues primary = {{"max_connections", std::to_string(source.max_connections)},
-                             {"max_worker_processes", std::to_string(source.max_worker_processes)},
-                             {"max_wal_senders", std::to_string(source.max_wal_senders)},
-                             {"max_prepared_transactions", std::to_string(source.max_prepared_transactions)},
-                             {"max_locks_per_transaction", std::to_string(source.max_locks_per_transaction)}};
-    // With the source's configuration come its values.
-    if (context.options.config_files == ConfigFiles::source)
-        return;
-    for (const SettingWarning &warning : compare_standby_settings(target, primary))
-        context.summary.warnings.push_back(warning.message + "; " + warning.hint);
-}
-
 // An absolute path without control characters: what PostgreSQL makes of a tablespace's location.
 bool is_link_target(std::string_view target)
 {
@@ -235,8 +206,7 @@ std::vector<FileEntry> list_wal(const TargetDirectory &target)
 Manifests read_manifests(const Context &context, const Inspection &inspection, Source &source)
 {
     ConfigLocation config = find_target_config(context.target.path(), context.options.config_file);
-    SettingValues settings = target_settings(context, config);
-    warn_of_low_settings(context, settings, inspection.source_state);
+    SettingValues settings = settings_of_target(context, config);
     std::vector<std::string> log_directories = {log_directory_inside(settings["log_directory"], context.target.path()).value_or(""),
                                                 inspection.source_state.log_directory};
     Manifests manifests;
@@ -246,6 +216,11 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
     manifests.target = list_target(context.target, log_directories, tablespace_directory);
     manifests.target_key = key_in(context.target.path(), settings["ssl_key_file"]);
     manifests.target_configured_elsewhere = config.outside();
+    // With the source's configuration come its values, but only where it has one and the target reads it there.
+    bool replaced = context.options.config_files == ConfigFiles::source && !config.outside() &&
+                    find_entry(manifests.source, "postgresql.conf") != nullptr;
+    if (!replaced)
+        warn_of_low_settings(context, settings, inspection.source_state);
     map_tablespaces(context, manifests);
     add_checksums(context.target, manifests.source, manifests.target, context.options.jobs);
     return manifests;

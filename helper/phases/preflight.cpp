@@ -1,6 +1,7 @@
 #include "helper/phases/make_plan.h"
 
 #include "common/path_rules.h"
+#include "helper/phases/access_problems.h"
 #include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
 
@@ -21,7 +22,6 @@ namespace {
 
 // Left free on each filesystem beside what is staged: the plan, backup_label, directory growth.
 constexpr int64_t space_reserve = 16 * 1024 * 1024;
-constexpr size_t max_problems = 50;
 
 std::string parent_of(const std::string &path)
 {
@@ -45,22 +45,22 @@ public:
                 check_writable(action);
             count_space(action);
         }
-        for (const std::string &directory : directories_)
-            check_directory(directory);
+    }
+
+    void add_problems(const std::vector<std::string> &problems)
+    {
+        problems_.insert(problems_.end(), problems.begin(), problems.end());
     }
 
     void finish()
     {
+        for (const std::string &directory : directories_)
+            check_directory(directory);
         check_space();
         if (problems_.empty())
             return;
-        std::string all;
-        for (size_t i = 0; i < problems_.size() && i < max_problems; i++)
-            all += (i > 0 ? "\n" : "") + problems_[i];
-        if (problems_.size() > max_problems)
-            all += format("\n(and %zu more)", problems_.size() - max_problems);
-        throw Error(ErrorCode::wrong_state, "the target cannot be changed as planned; nothing was changed", all,
-                    "Mend all of it, then run the command again.");
+        throw Error(ErrorCode::wrong_state, "the target cannot be changed as planned; nothing was changed",
+                    problem_lines(problems_), "Mend all of it, then run the command again.");
     }
 
 private:
@@ -181,7 +181,7 @@ private:
     {
         FileDescriptor fd = target_.open_directory(path);
         if (fd && ::faccessat(fd.get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
-            problems_.push_back(io_error("write to directory", target_.absolute(path), errno).what());
+            problems_.push_back(io_error("write to directory", path.empty() ? target_.path() : target_.absolute(path), errno).what());
     }
 
     void count_space(const FileAction &action)
@@ -247,7 +247,8 @@ private:
     const bool dry_run_;
     std::map<std::string, int64_t> needed_; // by root directory of a filesystem that may be one of its own
     std::set<std::string> made_; // directories and links, by this plan
-    std::set<std::string> directories_;
+    // Where entries are made or removed; by every run in the first three.
+    std::set<std::string> directories_ = {"", "global", "pg_wal"};
     std::vector<std::string> locations_; // of tablespaces to be made
     std::vector<std::string> problems_;
     std::string last_parent_ = "/"; // of the path looked at last: no relative path has it
@@ -256,11 +257,13 @@ private:
 
 } // namespace
 
-void preflight(const Context &context, const Plan &plan, const std::vector<FileAction> &wal)
+void preflight(const Context &context, const Plan &plan, const std::vector<FileAction> &wal,
+               const std::vector<std::string> &problems)
 {
     Preflight check(context.target, context.options.dry_run);
     check.check(plan.actions);
     check.check(wal);
+    check.add_problems(problems);
     check.finish();
 }
 

@@ -4,12 +4,16 @@
 
 namespace failback {
 
-std::vector<LocalFile> standby_files(const Context &context, ServerSource &source, bool take_sources_configuration)
+void warn_of_role(const Context &context, ServerSource &source)
 {
     if (!source.may_replicate())
         context.summary.warnings.push_back(format("role \"%s\" may not stream WAL, but primary_conninfo will name it;"
                                            " on the source, run ALTER ROLE ... REPLICATION or name another role in primary_conninfo",
                                            source.user().c_str()));
+}
+
+std::vector<LocalFile> standby_files(const Context &context, ServerSource &source, bool take_sources_configuration)
+{
     RecoverySettings settings;
     settings.connection_lines = connection_lines(source.connection(), context.options.slot, context.options.source_server);
     settings.restore_command = context.options.restore_command;

@@ -10,7 +10,10 @@
 namespace failback {
 
 // standby.signal and the content of postgresql.auto.conf, which is made from the target's own, or from the source's if
-// `take_sources_configuration`. Warns if the connection's role could not stream.
+// `take_sources_configuration`.
 std::vector<LocalFile> standby_files(const Context &context, ServerSource &source, bool take_sources_configuration);
+
+// Warns if the connection's role, which primary_conninfo is going to name, could not stream.
+void warn_of_role(const Context &context, ServerSource &source);
 
 } // namespace failback

@@ -4,6 +4,7 @@
 #include "helper/cancel.h"
 #include "helper/pg_frontend.h"
 #include "helper/source/server_reader.h"
+#include "helper/source/slot_check.h"
 #include "helper/source/wire_format.h"
 
 namespace failback {
@@ -294,6 +295,11 @@ void ServerSource::release_slot() noexcept
         pg_log_warning_hint("Drop it there with pg_drop_replication_slot(), or it will keep WAL.");
     }
     created_slot_.clear();
+}
+
+std::string ServerSource::slot_problem(const std::string &name, bool create)
+{
+    return with_reconnects([&] { return find_slot_problem(*connection_, name, create); });
 }
 
 RelationNames ServerSource::relation_names(const std::set<RelationId> &wanted, std::vector<std::string> &notes)

@@ -36,6 +36,9 @@ public:
     void reserve_slot(const std::string &name, bool create);
     void release_slot() noexcept;
 
+    // Why reserve_slot() would fail, as one line, without changing anything; empty if nothing speaks against it.
+    std::string slot_problem(const std::string &name, bool create);
+
     // Names of these relations, as far as the role may connect to their databases; elsewhere a note says why not.
     RelationNames relation_names(const std::set<RelationId> &wanted, std::vector<std::string> &notes);
 

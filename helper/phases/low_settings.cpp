@@ -1,0 +1,35 @@
+#include "helper/phases/low_settings.h"
+
+namespace failback {
+
+SettingValues settings_of_target(const Context &context, const ConfigLocation &config)
+{
+    std::vector<std::string> names(standby_setting_names.begin(), standby_setting_names.end());
+    names.emplace_back("log_directory");
+    names.emplace_back("ssl_key_file");
+    try {
+        return read_target_settings(context.postgres_program, config, names);
+    } catch (const Error &error) {
+        context.summary.warnings.push_back(std::string("could not read the target's settings: ") + error.what());
+        return {{"log_directory", "log"}};
+    }
+}
+
+void warn_of_low_settings(const Context &context, const SettingValues &target, const SourceState &source)
+{
+    SettingValues primary = {{"max_connections", std::to_string(source.max_connections)},
+                             {"max_worker_processes", std::to_string(source.max_worker_processes)},
+                             {"max_wal_senders", std::to_string(source.max_wal_senders)},
+                             {"max_prepared_transactions", std::to_string(source.max_prepared_transactions)},
+                             {"max_locks_per_transaction", std::to_string(source.max_locks_per_transaction)}};
+    for (const SettingWarning &warning : compare_standby_settings(target, primary))
+        context.summary.warnings.push_back(warning.message + "; " + warning.hint);
+}
+
+void warn_of_low_settings(const Context &context, const Inspection &inspection)
+{
+    ConfigLocation config = find_target_config(context.target.path(), context.options.config_file);
+    warn_of_low_settings(context, settings_of_target(context, config), inspection.source_state);
+}
+
+} // namespace failback
