@@ -18,7 +18,7 @@ pgbench_finish($_) for @both;
 my $lost = $old->safe_psql('postgres', 'SELECT sum(hashtext(t::text)::bigint) FROM test t');
 isnt($lost, $new->safe_psql('postgres', 'SELECT sum(hashtext(t::text)::bigint) FROM test t'),
 	'the servers differ before the failback');
-failback_ok($old, $new, standby_settings => '-R', like => qr/rewinding from last common checkpoint at/);
+failback_ok($old, $new, standby_settings => '-R', twin => 1, like => qr/rewinding from last common checkpoint at/);
 upsert($new, 100);
 ends_equal($old, $new);
 

@@ -16,7 +16,7 @@ wait_streaming($standbys[0], $old);
 promote($new);
 upsert($_, 100) for ($old, $new);
 
-failback_ok($old, $new, standby_settings => '-R');
+failback_ok($old, $new, standby_settings => '-R', twin => 1);
 upsert($new, 100);
 my $upstream = $new;
 for my $standby (@standbys[ 1 .. 4 ])

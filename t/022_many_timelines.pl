@@ -22,7 +22,7 @@ promote($new);
 is(timeline_of($new), 13, 'and one more on the new primary');
 upsert($_, 50) for ($old, $new);
 
-failback_ok($old, $new, like => qr/servers diverged at WAL location [0-9A-F]+\/[0-9A-F]+ on timeline 12\b/);
+failback_ok($old, $new, twin => 1, like => qr/servers diverged at WAL location [0-9A-F]+\/[0-9A-F]+ on timeline 12\b/);
 ends_equal($old, $new);
 
 done_testing();

@@ -53,7 +53,7 @@ ok(!-s $old->data_dir . "/$path.1", 'the old primary has truncated its second se
 # A foreign file on both sides, equal up to the high offset.
 write_at($_->data_dir . '/large.note', $high_offset, 'written by ' . $_->name) for ($old, $new);
 
-failback_ok($old, $new);
+failback_ok($old, $new, twin => 1);
 is(-s $old->data_dir . '/large.note', -s $new->data_dir . '/large.note', 'the large file has its size');
 is(read_at($old->data_dir . '/large.note', $high_offset, 14), 'written by new', 'and its content past 2 GB');
 unlink "$_/large.note" for ($old->data_dir, $new->data_dir);

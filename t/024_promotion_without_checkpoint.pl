@@ -23,7 +23,7 @@ $new->safe_psql('postgres', "INSERT INTO test SELECT i, 'new', now() FROM genera
 
 is(timeline_of($new), 2, 'the new primary is on its own timeline');
 is(controldata($new, "Latest checkpoint's TimeLineID"), 1, 'its control file does not know it yet');
-my $output = failback_ok($old, $new, unprepared => 1);
+my $output = failback_ok($old, $new, unprepared => 1, twin => 1);
 unlike($output // '', qr/no rewind required/, 'the divergence was seen');
 like($output // '', qr/rewinding from last common checkpoint/, 'in the WAL');
 ends_equal($old, $new);

@@ -44,9 +44,10 @@ cmp_ok($old->safe_psql('postgres', "SELECT pg_relation_size('theirs')"), '>=', 8
 	'the unlogged table covers all of the other');
 cmp_ok(untouched_pages(), '>', 0, 'some pages stand in no WAL record');
 
-failback_ok($old, $new);
+failback_ok($old, $new, twin => 1);
 is($old->safe_psql('postgres', "SELECT count(*) FROM ours WHERE t LIKE '%theirs%'"), 0,
 	'no row of the other table is left');
-ends_equal($old, $new);
+# pg_rewind does leave them, in this file and nowhere else.
+ends_equal($old, $new, twin_differs => qr/^$path(\.|$)/);
 
 done_testing();

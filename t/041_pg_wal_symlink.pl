@@ -14,7 +14,7 @@ wait_streaming($new, $old);
 promote($new);
 upsert($_, 50) for ($old, $new);
 
-failback_ok($old, $new);
+failback_ok($old, $new, twin => 1);
 is(readlink($old->data_dir . '/pg_wal'), "$place/old_wal", 'pg_wal still leads where it led');
 is(readlink($new->data_dir . '/pg_wal'), "$place/new_wal", 'on the source too');
 SKIP:

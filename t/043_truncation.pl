@@ -26,7 +26,7 @@ for my $node ($old, $new)
 	$node->safe_psql('postgres', "INSERT INTO $_ SELECT i, repeat('$name', 80) FROM generate_series(20001, 20000 + $grown) i")
 	  for @tables;
 }
-failback_ok($old, $new);
+failback_ok($old, $new, twin => 1);
 ends_equal($old, $new);
 
 done_testing();

@@ -16,7 +16,7 @@ $new->safe_psql('postgres', 'CHECKPOINT') if is_pg_rewind();
 wait_streaming($mirror, $new);
 $mirror->safe_psql('postgres', 'CHECKPOINT') if is_pg_rewind();
 
-failback_ok($old, $mirror);
+failback_ok($old, $mirror, twin => 1, primary => $new);
 upsert($new, 50);
 ends_equal($old, $mirror, writer => $new);
 

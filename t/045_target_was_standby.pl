@@ -40,7 +40,7 @@ SKIP:
 
 # A target on a higher timeline than the source.
 $old->safe_psql('postgres', "SELECT upsert(i) FROM generate_series(1, 500) i");
-failback_ok($second, $old);
+failback_ok($second, $old, twin => 1);
 ends_equal($second, $old);
 
 done_testing();

@@ -35,7 +35,7 @@ if (!is_pg_rewind())
 	my ($succeeded, $output) = failback($old, $new, '-n');
 	like($output, qr/comparing contents, because .*WAL/, "without -c the WAL is missed");
 }
-failback_ok($old, $new, options => ['-c']);
+failback_ok($old, $new, options => ['-c'], twin => ['-c']);
 ends_equal($old, $new);
 
 done_testing();

@@ -63,7 +63,7 @@ mkdir $twin->archive_dir;
 $twin->append_conf('postgresql.conf', 'port = ' . $twin->port . "\nunix_socket_directories = '" . $twin->host . "'");
 my $conf = slurp_file($twin->data_dir . '/postgresql.conf');
 
-failback_ok($old, $new);
+failback_ok($old, $new, twin => 1);
 my $now = extra_of($old);
 my @own = grep { !exists $extra{new}{$_} } keys %{ $extra{old} };
 # Beneath the server's own directories there is nothing but what the source has.

@@ -35,7 +35,7 @@ $old->stop('fast');
 my $path = $old->data_dir . "/pg_wal/$first";
 ok(-e $path, 'the target has the WAL');
 my $time = (stat $path)[9];
-failback_ok($old, $new, like => qr/servers diverged at/, start => 0);
+failback_ok($old, $new, like => qr/servers diverged at/, start => 0, twin => 1);
 ok(-e $path, 'it is still there');
 is((stat $path)[9], $time, 'and was not written again');
 my $label = slurp_file($old->data_dir . '/backup_label');

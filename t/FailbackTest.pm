@@ -25,13 +25,14 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
+use Twin qw(keep_twin rewind_twin twin_of start_twin twin_equal_ok);
 
 our @EXPORT = qw(
   start_primary add_standby promote wait_streaming
   create_upsert_table upsert upsert_start pgbench_start pgbench_finish write_sql
   tool is_pg_rewind source_conninfo run_tool failback failback_slowly failback_ok
   same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
-  timeline_of last_wal_file stop_clean flip_bit
+  timeline_of last_wal_file stop_clean flip_bit keep_twin
 );
 
 # Every scene sees these; a scene may append its own.
@@ -256,7 +257,8 @@ sub failback_slowly
 }
 
 # failback_ok(TARGET, SOURCE, standby_settings => 'ours' or '-R', options => [], start => 1, like => regex,
-# no_rewind => 1 if the target is a plain ancestor, compares => 1 if WAL does not tell)
+# no_rewind => 1 if the target is a plain ancestor, compares => 1 if WAL does not tell, twin => 1 or [options]: what
+# pg_rewind makes of a copy of the same target is compared in ends_equal; primary => what a standby as source follows)
 #
 # Stops the target if it runs, fails it back, and starts it as a standby of the source. With -R the tool
 # writes the standby settings, and its role becomes the one that streams; otherwise we write them and the
@@ -276,6 +278,8 @@ sub failback_ok
 		  if $source->safe_psql('postgres', 'SELECT NOT pg_is_in_recovery()') eq 't';
 	}
 	$target->stop('fast');
+	my $with_twin = $option{twin} && !is_pg_rewind();
+	keep_twin($target) if $with_twin && !twin_of($target);
 	# pg_rewind 15 goes by the source's control file; only where a scene is about that, it is left alone.
 	$source->safe_psql('postgres', 'CHECKPOINT') if is_pg_rewind() && !$option{unprepared};
 	my ($succeeded, $output) = failback($target, $source, @options);
@@ -286,6 +290,11 @@ sub failback_ok
 	# Comparing is right too, but slower: a scene says where it is expected.
 	unlike($output, qr/comparing contents/, 'goes by WAL')
 	  unless $option{compares} || ($option{like} && "$option{like}" =~ /comparing/);
+	if ($with_twin)
+	{
+		my $said = rewind_twin($target, $source, $option{primary}, ref $option{twin} ? @{ $option{twin} } : ());
+		like($said, $option{no_rewind} ? qr/no rewind required/ : qr/servers diverged at/, 'pg_rewind says so too');
+	}
 	if (is_pg_rewind())
 	{
 		open my $file, '>', $conf_path or die "could not open $conf_path: $!";
@@ -352,20 +361,29 @@ sub same_rows
 my $arrivals = 0;
 
 # The end of every scene: new rows arrive, all rows are equal, indexes agree with their tables, and the
-# stopped standby's pages have good checksums. Leaves the standby stopped.
+# stopped standby's pages have good checksums. Leaves the standby stopped. A twin that failback_ok has made has the same rows and
+# blocks; twin_differs => regex names the files where pg_rewind's are known to be others.
 sub ends_equal
 {
 	my ($standby, $primary, %option) = @_;
 	my $mark = 'arrival_' . ++$arrivals;
 	my $state = $primary->safe_psql('postgres', 'SELECT pg_is_in_recovery()');
 	my $writer = $option{writer} // $primary;
+	my $twin = twin_of($standby);
+	$twin = undef if $twin && !$twin->{rewound};
 
+	start_twin($standby) if $twin;
 	$writer->safe_psql('postgres',
 		"CREATE TABLE $mark AS SELECT i, md5(i::text) AS t FROM generate_series(1, 1000) i; CREATE INDEX ON $mark (i)");
 	wait_streaming($primary, $writer) if $state eq 't';
 	ok(wait_streaming($standby, $primary), $standby->name . ' still streams');
 	is($standby->safe_psql('postgres', "SELECT count(*) FROM $mark"), '1000', 'new rows arrive');
 	same_rows($standby, $primary);
+	if ($twin)
+	{
+		ok(wait_streaming($twin->{node}, $primary), "pg_rewind's standby streams");
+		same_rows($twin->{node}, $standby) unless $option{twin_differs};
+	}
 	command_ok(
 		[
 			'pg_amcheck', '-h', $standby->host, '-p', $standby->port, '--all', '--heapallindexed',
@@ -373,7 +391,8 @@ sub ends_equal
 		],
 		'pg_amcheck finds nothing on ' . $standby->name);
 	is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', $standby->name . ' is a standby');
-	$standby->stop('fast');
+	if ($twin) { twin_equal_ok($standby, $primary, $writer, $option{twin_differs}); }
+	else { $standby->stop('fast'); }
 	command_ok([ 'pg_checksums', '--check', '-D', $standby->data_dir ],
 		'pg_checksums finds nothing on ' . $standby->name)
 	  unless $option{no_checksums};

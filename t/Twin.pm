@@ -1,0 +1,181 @@
+# What PostgreSQL's own pg_rewind makes of the same target. keep_twin copies the stopped target aside, rewind_twin lets
+# pg_rewind loose on the copy after pg_failback has done its work on the original (which so finds nothing prepared for the
+# other), and twin_equal_ok brings both to the same point of the source's WAL and compares rows and main forks.
+package Twin;
+
+use strict;
+use warnings;
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+our @EXPORT = qw(keep_twin);
+our @EXPORT_OK = qw(rewind_twin twin_of start_twin twin_equal_ok);
+
+my %twin;    # name of the target => its twin: { node, conf, rewound }
+my $number = 0;
+
+sub twin_of { my ($target) = @_; return $twin{ $target->name }; }
+
+# keep_twin(TARGET): copies a stopped target aside, as it is now. The next failback_ok with twin => ... uses it.
+sub keep_twin
+{
+	my ($target) = @_;
+	return if FailbackTest::is_pg_rewind();
+	my $node = PostgreSQL::Test::Cluster->new('twin' . ++$number . '_of_' . $target->name);
+	my $root = $node->data_dir;
+	die 'a twin would share the tablespaces of ' . $target->name if glob($target->data_dir . '/pg_tblspc/*');
+	system('cp', '-a', '--reflink=auto', $target->data_dir, $root) == 0 or die "could not copy the target to $root";
+	if (my $wal = readlink "$root/pg_wal")
+	{
+		unlink "$root/pg_wal";
+		system('cp', '-a', '--reflink=auto', $wal, "$root/pg_wal") == 0 or die "could not copy $wal";
+	}
+	$twin{ $target->name } = { node => $node, conf => slurp_file("$root/postgresql.conf") };
+	return;
+}
+
+# rewind_twin(TARGET, SOURCE, what SOURCE follows or undef, options of pg_rewind...): what pg_rewind said
+sub rewind_twin
+{
+	my ($target, $source, $primary, @options) = @_;
+	my $twin = twin_of($target);
+	my $node = $twin->{node};
+
+	# pg_rewind 15 goes by the source's control file.
+	if ($primary)
+	{
+		$primary->safe_psql('postgres', 'CHECKPOINT');
+		FailbackTest::wait_streaming($source, $primary) or die $source->name . ' does not follow ' . $primary->name;
+	}
+	$source->safe_psql('postgres', 'CHECKPOINT');
+	my $output = '';
+	$twin->{rewound} = IPC::Run::run(
+		[ 'pg_rewind', '-N', '-D', $node->data_dir, '--source-server=' . $source->connstr('postgres'), @options ],
+		'<', \undef, '>', \$output, '2>&1');
+	note($output);
+	ok($twin->{rewound}, 'pg_rewind of a copy of ' . $target->name) or diag($output);
+	return $output if !$twin->{rewound};
+
+	# It has brought the source's configuration.
+	unlink map { $node->data_dir . "/$_" } ('postgresql.conf', 'postgresql.auto.conf');
+	$node->append_conf('postgresql.auto.conf', '');
+	$node->append_conf('postgresql.conf',
+		    $twin->{conf} . 'port = ' . $node->port
+		  . "\nunix_socket_directories = '" . $node->host . "'\n"
+		  . "primary_conninfo = '" . $source->connstr . "'");
+	$node->append_conf('standby.signal', '');
+	return $output;
+}
+
+sub start_twin
+{
+	my ($target) = @_;
+	my $node = twin_of($target)->{node};
+	return if $node->{_pid};
+	$node->start(fail_ok => 1) or die $node->name . ' does not start as a standby';
+	return;
+}
+
+# Ends background work on the server that writes, so that its WAL says nothing more about relations.
+sub quieten
+{
+	my ($writer) = @_;
+	return if $writer->safe_psql('postgres', 'SHOW autovacuum') eq 'off';
+	$writer->safe_psql('postgres', $_) for ('ALTER SYSTEM SET autovacuum = off', 'SELECT pg_reload_conf()');
+	# The launcher ends where it has nothing to launch.
+	$writer->poll_query_until('postgres', "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%')")
+	  or die 'autovacuum does not end';
+	$writer->safe_psql('postgres', 'ALTER SYSTEM RESET autovacuum');
+	return;
+}
+
+# A page without what two servers that have replayed the same WAL need not have in common, much as PostgreSQL's own
+# wal_consistency_checking sees it: checksum, flags that are hints, free space, command ids, hint bits of rows, dead
+# entries of indexes.
+sub masked
+{
+	my ($page) = @_;
+	return $page if length($page) != 8192;
+	my ($lower, $upper, $special) = unpack('x12 S3', $page);
+	return $page if $lower < 24 || $lower > $upper || $upper > $special || $special > 8192;
+	substr($page, 8, 4) = "\0" x 4;
+	substr($page, 20, 4) = "\0" x 4;
+	substr($page, $lower, $upper - $lower) = "\0" x ($upper - $lower);
+	for (my $at = 24; $at + 4 <= $lower; $at += 4)
+	{
+		my $item = unpack('L', substr($page, $at, 4));
+		my ($offset, $flags, $length) = ($item & 0x7fff, $item >> 15 & 3, $item >> 17);
+		if ($special < 8192)
+		{
+			# An index marks its dead entries, LP_DEAD for LP_NORMAL.
+			substr($page, $at, 4) = pack('L', $item & ~(3 << 15) | 1 << 15) if $flags == 3 && $length;
+		}
+		elsif ($flags == 1 && $length >= 23 && $offset + $length <= 8192)
+		{
+			substr($page, $offset + 8, 4) = "\0" x 4;
+			substr($page, $offset + 20, 2) = pack('S', unpack('S', substr($page, $offset + 20, 2)) & ~0x0f00);
+		}
+	}
+	return $page;
+}
+
+# The blocks in which two files of pages differ.
+sub different_blocks
+{
+	my ($one, $other) = @_;
+	my @file;
+	for my $path ($one, $other)
+	{
+		# A file of a relation that is gone may wait, empty, for the next checkpoint.
+		open my $file, '<:raw', -e $path ? $path : '/dev/null' or die "could not open $path: $!";
+		push @file, $file;
+	}
+	my @blocks;
+	my $size = 1024 * 1024;
+	for (my $first = 0; ; $first += $size / 8192)
+	{
+		my @piece = map { read($_, my $bytes, $size); $bytes // '' } @file;
+		last if $piece[0] eq '' && $piece[1] eq '';
+		next if $piece[0] eq $piece[1];
+		for (my $at = 0; $at < length($piece[0]) || $at < length($piece[1]); $at += 8192)
+		{
+			my @page = map { $at < length($_) ? substr($_, $at, 8192) : 'absent' } @piece;
+			push @blocks, $first + $at / 8192 if $page[0] ne $page[1] && masked($page[0]) ne masked($page[1]);
+		}
+	}
+	return @blocks;
+}
+
+# Both follow the source and are running. Files whose name matches `known` may differ. Leaves both stopped, and the twin removed if it is equal.
+sub twin_equal_ok
+{
+	my ($target, $source, $writer, $known) = @_;
+	my $twin = (delete $twin{ $target->name })->{node};
+
+	quieten($writer);
+	for ([ $source, $writer ], [ $target, $source ], [ $twin, $source ])
+	{
+		next if $_->[0] == $_->[1];
+		FailbackTest::wait_streaming(@$_) or die $_->[0]->name . ' does not follow ' . $_->[1]->name;
+	}
+	$_->stop('fast') for ($target, $twin);
+	my @roots = map { $_->data_dir } ($target, $twin);
+	my %main_fork = map { $_ => 1 } grep { /^(base\/\d+|global)\/\d+(\.\d+)?$/ } map { FailbackTest::files_below($_) } @roots;
+	my @different;
+	for my $path (sort keys %main_fork)
+	{
+		my @blocks = different_blocks(map { "$_/$path" } @roots);
+		next if !@blocks;
+		my $which = "$path: @blocks[0 .. ($#blocks < 4 ? $#blocks : 4)]";
+		if ($known && $path =~ $known) { note("differs, as is known: $which"); }
+		else { push @different, $which; }
+	}
+	cmp_ok(scalar(keys %main_fork), '>', 200, 'the relation files of pg_rewind were compared');
+	is("@different", '', 'after recovery they are equal to those of ' . $target->name) or return;
+	$twin->clean_node;
+	return;
+}
+
+1;
