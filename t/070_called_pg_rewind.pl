@@ -48,7 +48,8 @@ for my $node ($old, $new)
 	$node->append_conf('postgresql.conf', '# this is the server ' . $node->name);
 }
 $old->append_conf('postgresql.conf', 'max_connections = 50');
-$new->safe_psql('postgres', "SET password_encryption = 'scram-sha-256'; ALTER ROLE failback_user REPLICATION PASSWORD 'secret'");
+$new->safe_psql('postgres', "SET password_encryption = 'scram-sha-256'; ALTER ROLE failback_user REPLICATION PASSWORD 'secret';"
+	  . 'ALTER ROLE failback_user SET default_transaction_read_only = on');
 my $hba = slurp_file($new->data_dir . '/pg_hba.conf');
 unlink $new->data_dir . '/pg_hba.conf';
 $new->append_conf('pg_hba.conf',
@@ -62,7 +63,7 @@ my $pgpass = "$place/pgpass";
 append_to_file($pgpass, "*:*:*:failback_user:wrong\n");
 chmod 0600, $pgpass or die "chmod: $!";
 local $ENV{PGPASSFILE} = $pgpass;
-local $ENV{PGOPTIONS} = '-c statement_timeout=0 -c application_name=patroni_like';
+local $ENV{PGOPTIONS} = '-c statement_timeout=0 -c default_transaction_read_only=off';
 
 my $before = fingerprint($old->data_dir);
 my ($status, undef, $errors) = call(@arguments);
@@ -81,13 +82,21 @@ chmod 0600, $pgpass or die "chmod: $!";
 	like($errors, qr/not in hot standby mode/, 'target_session_attrs is honoured');
 }
 {
+	# Nor is a session that may only read; PGOPTIONS makes it one that may write.
+	local $ENV{PGOPTIONS} = '-c statement_timeout=0';
+	($status, undef, $errors) = call(@arguments);
+	is($status, 1, 'without what PGOPTIONS says: exit status');
+	like($errors, qr/session is read-only/, 'without what PGOPTIONS says: refused');
+	is(join(' ', changed_files($before, fingerprint($old->data_dir))), '', 'without what PGOPTIONS says: nothing changed');
+}
+{
 	local $ENV{PG_COLOR} = 'always';
 	($status, undef, $errors) = call('-D', $old->data_dir);
 	like($errors, qr/\e\[/, 'PG_COLOR is honoured');
 }
 
 ($status, undef, $errors) = call(@arguments);
-is($status, 0, 'failback: exit status') or BAIL_OUT($errors);
+is($status, 0, 'failback, and PGOPTIONS is honoured: exit status') or BAIL_OUT($errors);
 like($errors, qr/^pg_rewind: servers diverged at WAL location [0-9A-F\/]+ on timeline 1$/m, 'its messages begin with its name');
 like($errors, qr/^pg_rewind: Done!$/m, 'the last of them');
 unlike($errors, qr/max_connections/, "no warning of a setting that comes with the source's configuration");

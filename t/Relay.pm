@@ -102,6 +102,8 @@ sub run
 	my ($self) = @_;
 	for (;;)
 	{
+		# Nothing to wait for but the end.
+		POSIX::pause() if !$self->{listener} && !%{ $self->{pairs} };
 		my $select = IO::Select->new($self->{listener} // (), map { $_->{stalled} ? () : ($_->{tool}, $_->{source}) } values %{ $self->{pairs} });
 		for my $ready ($select->can_read(10))
 		{
