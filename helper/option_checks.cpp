@@ -40,22 +40,24 @@ void check_command(const Options &options, const std::vector<std::string> &given
 }
 
 // pg_rewind's checks, in its order and words.
-void check_combinations(const Options &options)
+void check_combinations(const Options &options, const std::vector<std::string> &given)
 {
     const std::string &program = options.program;
-    if (options.source_pgdata.empty() && options.source_server.empty() && options.command != Command::verify)
+    // May be given as an empty string: then the environment (PGHOST, PGUSER and so on) says it all.
+    bool server = std::find(given.begin(), given.end(), "source-server") != given.end();
+    if (options.source_pgdata.empty() && !server && options.command != Command::verify)
         throw usage_error(program, "no source specified (--source-pgdata or --source-server)");
-    if (!options.source_pgdata.empty() && !options.source_server.empty())
+    if (!options.source_pgdata.empty() && server)
         throw usage_error(program, "only one of --source-pgdata or --source-server can be specified");
     if (options.target_pgdata.empty())
         throw usage_error(program, "no target data directory specified (--target-pgdata)");
-    if (options.write_recovery_conf && options.source_server.empty())
+    if (options.write_recovery_conf && !server)
         throw usage_error(program, "no source server information (--source-server) specified for --write-recovery-conf");
     if (options.create_slot && options.slot.empty())
         throw usage_error(program, "--create-slot needs a name given with --slot");
     if (options.explain_mode && options.mode != Mode::automatic)
         throw usage_error(program, "--explain-mode has nothing to explain: --mode names the way");
-    if (!options.slot.empty() && options.source_server.empty())
+    if (!options.slot.empty() && !server)
         throw usage_error(program, "--slot needs a running source (--source-server)");
 }
 
@@ -80,7 +82,7 @@ bool find_command(std::string_view word, Command &command)
 void check_options(const Options &options, const std::vector<std::string> &given, const std::vector<std::string> &arguments)
 {
     check_command(options, given);
-    check_combinations(options);
+    check_combinations(options, given);
     if (!arguments.empty())
         throw usage_error(options.program, format("too many command-line arguments (first is \"%s\")", arguments.front().c_str()));
 }

@@ -33,8 +33,8 @@ struct Options {
     Command command = Command::failback;
     std::string program;            // basename of argv[0], for messages
     std::string target_pgdata;      // -D; never empty, no trailing '/' (as given otherwise)
-    std::string source_pgdata;      // exactly one of these two is not empty
-    std::string source_server;      // libpq connection string
+    std::string source_pgdata;      // not empty: this is the source; empty: a server is
+    std::string source_server;      // libpq connection string; may be empty: the environment says it all
     std::string config_file;        // --config-file; empty: find it (see target_settings.h)
     bool restore_target_wal = false;  // -c, or --restore-command
     std::string restore_command;      // --restore-command; empty with restore_target_wal: the target's setting
@@ -42,7 +42,7 @@ struct Options {
     bool no_sync = false;             // -N
     SyncMethod sync_method = SyncMethod::fsync;
     bool progress = false;            // -P
-    bool write_recovery_conf = false; // -R; source_server is set then
+    bool write_recovery_conf = false; // -R; the source is a server then
     bool debug = false;               // --debug, -v: the caller raises the log level
     bool no_ensure_shutdown = false;  // accepted: this program never starts a server on the target
     Mode mode = Mode::automatic;

@@ -28,6 +28,13 @@ Options run(std::vector<std::string> more)
     return command.options;
 }
 
+TEST(Options, ServerThatTheEnvironmentNames)
+{
+    Options options = parse({"-D", "/d", "--source-server=", "-R", "--slot=s"}).options;
+    EXPECT_TRUE(options.source_server.empty());
+    EXPECT_TRUE(options.source_pgdata.empty());
+}
+
 Error error_of(const std::vector<std::string> &arguments)
 {
     try {
@@ -134,6 +141,7 @@ TEST(Options, PgRewindsComplaints)
     const std::pair<std::vector<std::string>, const char *> cases[] = {
         {{}, "no source specified (--source-pgdata or --source-server)"},
         {{"-D", "/d"}, "no source specified (--source-pgdata or --source-server)"},
+        {{"-D", "/d", "--source-pgdata=/s", "--source-server="}, "only one of --source-pgdata or --source-server can be specified"},
         {{"-D", "/d", "--source-pgdata=/s", "--source-server=x"}, "only one of --source-pgdata or --source-server can be specified"},
         {{"--source-pgdata=/s"}, "no target data directory specified (--target-pgdata)"},
         {{"-D", "/d", "--source-pgdata=/s", "-R"},

@@ -116,5 +116,14 @@ ends_equal($old, $new);
 ($status, undef, $errors) = call(@arguments);
 is($status, 0, 'again: exit status');
 like($errors, qr/^pg_rewind: no rewind required$/m, 'again: no rewind required');
+{
+	# All of it from the environment.
+	local @ENV{ 'PGUSER', 'PGHOST', 'PGPORT', 'PGDATABASE' } = ('failback_user', $new->host, $new->port, 'postgres');
+	($status, undef, $errors) = call('-D', $old->data_dir, '--source-server=', '-R');
+	is($status, 0, 'an empty connection string: exit status');
+	my $port = $new->port;
+	like(slurp_file($old->data_dir . '/postgresql.auto.conf'), qr/^primary_conninfo = .*user=failback_user.*port=$port/m,
+		'an empty connection string: -R wrote what the environment says');
+}
 
 done_testing();
