@@ -67,6 +67,25 @@ refused_ok('a command that is killed, --mode=wal', $dir, qr/restore_command for 
 	@source, $failing, '--mode=wal');
 is_deeply([ values %{ requests('failing') } ], [1], 'it is not run again');
 
+# A command that hangs is named too, and that contents are compared instead is said.
+my $hanging = restore('hanging', 'sleep 600; true');
+refused_ok('a command that hangs, --mode=wal', $dir, qr/restore_command for "[0-9A-F]{24}" did not end within 1 seconds/,
+	@source, $hanging, '--mode=wal', '--timeout=1');
+my ($went, $told) = run_tool(@source, $hanging, '-n', '--timeout=1');
+ok($went, 'a command that hangs, -n');
+like($told, qr/comparing contents, because restore_command for "[0-9A-F]{24}" did not end within 1 seconds/, 'a command that hangs: the reason to compare');
+
+# Fails at first, as when the archive cannot be reached for a moment: no reason to compare.
+my $moment = restore('moment', 'false');
+my $text = slurp_file("$place/moment");
+$text =~ s/^(test -f .*)$/test \$(grep -c "\$1" $place\/moment.log) -ge 4 || exit 1\n$1/m;
+unlink "$place/moment";
+append_to_file("$place/moment", $text);
+chmod 0755, "$place/moment" or die "chmod: $!";
+($went, $told) = run_tool(@source, $moment, '-n', '--mode=wal');
+ok($went, 'an archive that fails for a moment');
+is(requests('moment')->{$first}, 4, 'is asked again');
+
 # Whole, but of another place in the WAL.
 my $other = "--restore-command=cp $archive/" . (sort grep { /^[0-9A-F]{24}$/ && $_ ne $first } files_below($archive))[0] . ' %p';
 refused_ok('another segment under its name, --mode=wal', $dir, qr/error: the target cannot be brought level by WAL alone/,

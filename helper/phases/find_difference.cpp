@@ -11,7 +11,7 @@ std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source 
 {
     if (context_.options.mode != Mode::compare && !compare_) {
         context_.progress.start(Phase::scan);
-        WalSupply wal(context_, inspection.segment_size);
+        WalSupply wal(context_, inspection);
         wal.find_history(context_, inspection);
         ScanOutcome found = scan(context_, inspection, wal.segments(), source);
         found.difference.restored_wal = wal.restored();

@@ -3,6 +3,7 @@
 #include "helper/cluster/target_settings.h"
 #include "helper/target/staging.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
@@ -11,14 +12,16 @@
 
 namespace failback {
 
-WalSupply::WalSupply(const Context &context, uint32_t segment_size)
+WalSupply::WalSupply(const Context &context, const Inspection &inspection)
 {
+    const uint32_t segment_size = inspection.segment_size;
     std::vector<std::unique_ptr<SegmentProvider>> places;
     places.push_back(make_directory_provider(context.target.absolute("pg_wal"), segment_size));
     if (context.options.restore_target_wal) {
         ArchiveOptions options;
         options.command = restore_command(context);
         options.segment_size = segment_size;
+        options.written_to = std::max(inspection.target_control.checkpoint(), inspection.target_control.min_recovery_point());
         if (context.options.timeout_seconds > 0)
             options.time_limit_seconds = context.options.timeout_seconds;
         if (context.options.dry_run) {

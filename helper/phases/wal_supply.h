@@ -16,7 +16,7 @@ public:
     // Finds the restore command if --restore-target-wal was given: --restore-command, else the target's own setting.
     // Throws Error(wrong_state) if there is none. Restored segments are kept in staging (in a dry run: in a directory
     // of their own, removed at the end), so pg_wal itself stays as it was until apply.
-    WalSupply(const Context &context, uint32_t segment_size);
+    WalSupply(const Context &context, const Inspection &inspection);
     ~WalSupply();
     WalSupply(const WalSupply &) = delete;
     WalSupply &operator=(const WalSupply &) = delete;

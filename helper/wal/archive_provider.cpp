@@ -8,6 +8,7 @@
 #include <chrono>
 #include <fcntl.h>
 #include <fstream>
+#include <iterator>
 #include <sys/stat.h>
 #include <thread>
 
@@ -16,6 +17,9 @@ namespace failback {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+// Between attempts at a segment that should be there.
+constexpr std::chrono::milliseconds failure_pauses[] = {std::chrono::milliseconds(100), std::chrono::milliseconds(500),
+                                                        std::chrono::milliseconds(1500)};
 constexpr auto first_pause = std::chrono::milliseconds(100);
 constexpr auto longest_pause = std::chrono::seconds(5);
 
@@ -80,11 +84,26 @@ ArchiveProvider::ArchiveProvider(ArchiveOptions options)
 {
 }
 
+ChildOutput ArchiveProvider::run_in_time(const std::string &name, const std::string &command) const
+{
+    auto deadline = Clock::now() + std::chrono::seconds(options_.time_limit_seconds);
+    try {
+        return ChildProcess({"/bin/sh", "-c", command}).finish(options_.time_limit_seconds, check_cancelled);
+    } catch (const Error &error) {
+        if (error.code() != ErrorCode::wrong_state || Clock::now() < deadline)
+            throw;
+        throw Error(ErrorCode::wrong_state,
+                    format("restore_command for \"%s\" did not end within %d seconds", name.c_str(), options_.time_limit_seconds),
+                    "The command was: " + command,
+                    "See why it hangs, put the file into the target's pg_wal, or give it more time with --timeout.");
+    }
+}
+
 int ArchiveProvider::run_command(const std::string &name, const std::string &destination)
 {
     std::string command = expand_restore_command(options_.command, name, destination);
     pg_log_debug("executing \"%s\"", command.c_str());
-    ChildOutput output = ChildProcess({"/bin/sh", "-c", command}).finish(options_.time_limit_seconds, check_cancelled);
+    ChildOutput output = run_in_time(name, command);
     if (output.exit_status > 125)
         throw Error(ErrorCode::wrong_state,
                     format("restore_command for \"%s\" ended with status %d", name.c_str(), output.exit_status),
@@ -108,19 +127,25 @@ bool ArchiveProvider::restore_segment(const std::string &name, Lsn begin)
     std::string temporary = options_.directory + "/" + name + ".restoring";
     auto deadline = Clock::now() + std::chrono::seconds(options_.time_limit_seconds);
     Clock::duration pause = first_pause;
-    int failures = 0;
+    const bool should_be_there = begin < options_.written_to && patience_ > 0;
+    const size_t repetitions = should_be_there ? std::size(failure_pauses) : 1;
+    size_t failures = 0;
     std::string why;
     for (;;) {
         ::unlink(temporary.c_str());
         if (run_command(name, temporary) != 0) {
-            if (++failures == 2)
+            if (failures == repetitions || Clock::now() + failure_pauses[failures] > deadline) {
+                patience_ -= should_be_there;
                 return false;
-        } else if (complete_segment(temporary, begin, options_.segment_size, why)) {
+            }
+            std::this_thread::sleep_for(failure_pauses[failures++]);
+            continue;
+        }
+        if (complete_segment(temporary, begin, options_.segment_size, why))
             break;
-        } else if (Clock::now() + pause > deadline) {
+        if (Clock::now() + pause > deadline)
             throw Error(ErrorCode::data_corrupted, format("WAL segment \"%s\" from the archive is not complete", name.c_str()),
                         why, "Check the archive, and that what fills it makes files appear there whole, by renaming them.");
-        }
         std::this_thread::sleep_for(pause);
         pause = std::min<Clock::duration>(pause * 2, longest_pause);
     }

@@ -1,6 +1,7 @@
 // Segments from the WAL archive, by the target's restore_command.
 #pragma once
 
+#include "helper/cluster/child_process.h"
 #include "helper/wal/segment_provider.h"
 
 #include <functional>
@@ -12,6 +13,7 @@ struct ArchiveOptions {
     std::string command;     // restore_command: %f file name, %p where to put it, %r oldest needed (we say %f), %% a percent sign
     std::string directory;   // where restored segments are kept, absolute; exists
     uint32_t segment_size = 0;   // bytes
+    Lsn written_to; // all WAL before this has been written and should be in the archive
     int time_limit_seconds = 60; // for the command, and for one segment that comes incomplete
 };
 
@@ -20,10 +22,11 @@ class ArchiveProvider : public SegmentProvider {
 public:
     explicit ArchiveProvider(ArchiveOptions options);
 
-    // Runs the command. It failing means that the archive has no such segment, once a second attempt has failed too. A file
-    // of another size than a segment's, or that does not begin as this WAL segment, may be one that is being copied: it is asked
+    // Runs the command. It failing means that the archive has no such segment, once a second attempt has failed too; one
+    // that was written (written_to) gets two attempts more, within about two seconds, as an archive that cannot be reached
+    // for a moment says the same; two such segments in all, so that an archive without them costs no more. A file of another size than a segment's, or that does not begin as this WAL segment, may be one that is being copied: it is asked
     // for again until the time limit, and then Error(data_corrupted) names it. A command killed by a signal, or not found
-    // (126, 127), is Error(wrong_state), as for the server.
+    // (126, 127), is Error(wrong_state), as for the server, and so is one that is ended at the time limit.
     std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) override;
     std::string describe() const override { return "archive (restore_command)"; }
 
@@ -34,12 +37,14 @@ public:
 
 private:
     int run_command(const std::string &name, const std::string &destination);
+    ChildOutput run_in_time(const std::string &name, const std::string &command) const;
     bool restore_segment(const std::string &name, Lsn begin);
 
     ArchiveOptions options_;
     std::unique_ptr<SegmentProvider> kept_;
     std::set<std::string> restored_;
     std::set<std::string> missing_;
+    int patience_ = 2; // for so many missing segments that should be there
 };
 
 // The command with its placeholders filled in, values quoted for the shell only as PostgreSQL does: not at all.

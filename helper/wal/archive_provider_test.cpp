@@ -18,13 +18,14 @@ class ArchiveProviderTest : public ::testing::Test {
 protected:
     static void SetUpTestSuite() { pg_logging_init("archive_provider_test"); }
 
-    ArchiveProvider provider(const std::string &command, int time_limit = 1)
+    ArchiveProvider provider(const std::string &command, int time_limit = 1, uint64_t written_segments = 0)
     {
         ArchiveOptions options;
         options.command = command;
         options.directory = directory_.path();
         options.segment_size = segment_size;
         options.time_limit_seconds = time_limit;
+        options.written_to = Lsn{written_segments * segment_size};
         return ArchiveProvider(options);
     }
 
@@ -66,6 +67,28 @@ TEST_F(ArchiveProviderTest, FailureMeansThereIsNone)
     EXPECT_TRUE(archive.restored().empty());
 }
 
+TEST_F(ArchiveProviderTest, AnArchiveThatFailsForAMomentIsAskedAgain)
+{
+    std::string kept = write_segment("archived", segment_size);
+    std::string calls = directory_.path() + "/calls";
+    std::string command = "echo >> " + calls + "; test $(wc -l < " + calls + ") -ge 4 && cp " + kept + " %p";
+    ArchiveProvider archive = provider(command, 30, 4);
+    EXPECT_TRUE(archive.open(TimelineId{1}, 3)) << "a segment that was written";
+    std::filesystem::remove(calls);
+    ArchiveProvider at_end = provider(command, 30, 3);
+    EXPECT_FALSE(at_end.open(TimelineId{1}, 3)) << "beyond the last checkpoint it may well not exist";
+    EXPECT_EQ(std::filesystem::file_size(calls), 2u);
+}
+
+TEST_F(ArchiveProviderTest, AnArchiveWithoutItsSegmentsIsNotAskedForLong)
+{
+    std::string calls = directory_.path() + "/calls";
+    ArchiveProvider archive = provider("echo >> " + calls + "; exit 1", 30, 100);
+    for (uint64_t segment = 10; segment < 20; segment++)
+        EXPECT_FALSE(archive.open(TimelineId{1}, segment));
+    EXPECT_EQ(std::filesystem::file_size(calls), 2u * 4 + 8 * 2);
+}
+
 TEST_F(ArchiveProviderTest, HalfCopiedSegmentIsAskedForAgain)
 {
     std::string kept = write_segment("archived", segment_size);
@@ -105,7 +128,15 @@ TEST_F(ArchiveProviderTest, AnotherSegmentUnderItsNameIsRefused)
 TEST_F(ArchiveProviderTest, HangingCommandIsEnded)
 {
     ArchiveProvider archive = provider("sleep 600");
-    EXPECT_THROW(archive.open(TimelineId{1}, 3), Error);
+    try {
+        archive.open(TimelineId{1}, 3);
+        FAIL() << "it ended";
+    } catch (const Error &error) {
+        EXPECT_EQ(error.what(), "restore_command for \"" + wal_segment_name(TimelineId{1}, 3, segment_size) +
+                                    "\" did not end within 1 seconds");
+        EXPECT_EQ(error.code(), ErrorCode::wrong_state);
+        EXPECT_FALSE(error.hint().empty());
+    }
 }
 
 TEST_F(ArchiveProviderTest, HistoryFilesAreAskedForOnce)
