@@ -1,5 +1,5 @@
-# Killed at any instant, nothing lost: SIGKILL at every point that has a name below, at system calls spread over the whole run,
-# and over the run that completes it. FAULTS=N sets how many besides the named ones.
+# Killed at any instant, nothing lost: SIGKILL at every point that has a name below, at system calls spread over the whole run
+# or chosen at random, and over the run that completes it. FAULTS=N sets how many besides the named ones, SEED repeats a run.
 use strict;
 use warnings;
 use FailbackTest;
@@ -10,6 +10,7 @@ use Test::More;
 plan skip_all => 'needs pg_failback, and a strace that may trace' if !can_inject();
 
 my $faults = fault_count(24);
+seed();
 split_brain(late => 1);
 
 my @calls = traced_calls(undef, failback_arguments());
@@ -75,7 +76,7 @@ my $named = @points;
 
 my @early = grep { $_->{place} <= $commit->{place} } @calls;
 my @late = grep { $_->{place} > $commit->{place} } @calls;
-push @points, (spread(int($faults / 2), @early), spread($faults - int($faults / 2), @late));
+push @points, (spread_and_random(int($faults / 2), @early), spread_and_random($faults - int($faults / 2), @late));
 my @second = spread(scalar(@points), @completing);
 note(scalar(@early) . ' calls before the commit and ' . scalar(@late) . ' after it can be hit, '
 	  . scalar(@completing) . ' in a run that completes');

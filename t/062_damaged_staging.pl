@@ -118,6 +118,17 @@ is($status, 0, 'it is compared, and brought back') or diag($output);
 like($output, qr/started since an earlier run/, 'and it says why');
 starts_as_standby_ok('after a start on half of the work');
 
+# --- A wrapper puts its copy of pg_control back after the commit, and calls again, as CloudNativePG does ---
+restore_target();
+my $control = slurp_file($old->data_dir . '/global/pg_control');
+run_with($later[ @later / 2 ], 'signal=KILL', failback_arguments());
+ok(-e "$staging/applying" && !-e $old->data_dir . '/global/pg_control', 'killed in the middle of the changes, once more');
+append_to_file($old->data_dir . '/global/pg_control', $control);
+($succeeded, $output, $status) = run_tool(unreachable_arguments());
+is($status, 0, 'pg_control put back: what was begun is completed, without the source') or diag($output);
+is_finished_ok('pg_control put back');
+starts_as_standby_ok('after pg_control was put back');
+
 # --- Two helpers at one target ---
 restore_target();
 my $first = start_tool(failback_arguments(@slowly));

@@ -11,9 +11,7 @@ use Test::More;
 plan skip_all => 'pg_rewind does not try again' if is_pg_rewind();
 
 my $tries = int(fault_count(64) / 4); # each takes seconds
-my $seed = $ENV{SEED} // (time ^ ($$ << 8)) & 0x7fffffff;
-srand($seed);
-diag("SEED=$seed");
+seed();
 split_brain();
 
 # through_relay([options of the relay], options of the tool): (succeeded, output, what the relay saw)

@@ -16,8 +16,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  can_inject fault_count work_in_memory split_brain restore_target failback_arguments unreachable_arguments
-  traced_calls spread run_with state_of differences remember_finished
+  can_inject fault_count seed work_in_memory split_brain keep_target restore_target failback_arguments unreachable_arguments
+  traced_calls spread spread_and_random run_with state_of differences remember_finished
   is_finished_ok starts_as_before_ok refuses_to_start_ok note_there completes_without_source starts_as_standby_ok
   $old $new
 );
@@ -41,6 +41,15 @@ sub can_inject
 
 # How many faults a scene tries.
 sub fault_count { my ($default) = @_; return $ENV{FAULTS} || $default; }
+
+# What is random from here on is repeated by SEED=N.
+sub seed
+{
+	my $seed = $ENV{SEED} // (time ^ ($$ << 8)) & 0x7fffffff;
+	srand($seed);
+	diag("SEED=$seed");
+	return;
+}
 
 # Hundreds of flushed runs take long on a disk, and a kill does not tell one from memory: servers made after this lie
 # in /dev/shm, if there is room.
@@ -160,12 +169,26 @@ sub move_target
 	return;
 }
 
-# The target as it was when it was stopped.
+# keep_target(NAME): copies the target as it is now, for restore_target(NAME). Only before a commit.
+sub keep_target
+{
+	my ($name) = @_;
+	for (@restored)
+	{
+		my ($where, $aside) = @$_;
+		system('cp', '-a', '--reflink=auto', $where, "$aside.$name") == 0 or die "could not copy $where";
+	}
+	return;
+}
+
+# The target as it was when it was stopped, or when keep_target gave it a name.
 sub restore_target
 {
+	my ($name) = @_;
 	for (@restored)
 	{
 		my ($where, $from) = @$_;
+		$from .= ".$name" if defined $name;
 		remove_tree($where);
 		system('cp', '-a', '--reflink=auto', $from, $where) == 0 or die "could not restore $where";
 	}
@@ -223,6 +246,15 @@ sub spread
 	return map { $from[ int(($_ + 0.5) * @from / $count) ] } 0 .. $count - 1;
 }
 
+# `count` of these: half of them evenly, the others at random.
+sub spread_and_random
+{
+	my ($count, @from) = @_;
+	return @from if @from <= $count;
+	my @evenly = spread(int(($count + 1) / 2), @from);
+	return (@evenly, map { $from[ int(rand(@from)) ] } 1 .. $count - @evenly);
+}
+
 # run_with(call, what, arguments...): the tool, with e.g. what = 'signal=KILL' at this call. (exit status or -1 if it was
 # killed, output, whether the call was reached)
 sub run_with
@@ -258,7 +290,7 @@ sub comparable
 	my %kept;
 	for my $name (keys %$seen)
 	{
-		next if $name =~ m{^pg_wal/(\./)?(archive_status/)?[0-9A-F]{24}(\.\w+)?$} || $name =~ m{^global/pg_control$|^pg_failback\.record};
+		next if $name =~ m{^pg_wal/(\./)?(archive_status/)?[0-9A-F]{24}(\.\w+)?$} || $name =~ m{^global/pg_control$|^pg_failback\.record|^backup_manifest$};
 		($kept{$name} = $seen->{$name}) =~ s/^(file \d+ \d+) \d+ /$1 /;
 	}
 	(my $label = slurp_file($old->data_dir . '/backup_label')) =~ s/^START TIME:.*\n//m;
