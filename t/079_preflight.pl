@@ -29,7 +29,8 @@ my $last_wal = last_wal_file($old);
 $old->stop('fast');
 
 # Settings with which the old primary would refuse to be a standby of the new one.
-$new->append_conf('postgresql.conf', "max_connections = 90\nmax_locks_per_transaction = 256");
+$new->append_conf('postgresql.conf', "max_connections = 90\nmax_locks_per_transaction = 256\n"
+	  . "wal_level = logical\nmax_replication_slots = 4");
 $new->restart;
 
 my $dir = $old->data_dir;
@@ -91,7 +92,7 @@ my ($would) = $output =~ /(\d+ blocks? of \d+ files? replaced)/;
 ($succeeded, $output) = run_tool(@source, '-n', '-R', '--slot=absent', '--create-slot');
 ok($succeeded, '-n -R with a slot that is to be created');
 like($output, qr/warning: role "failback_user" may not stream WAL.*need to copy/s, '-n -R: the role may not stream, told early');
-is($new->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots'), '0', '-n: no slot was made');
+is($new->safe_psql('postgres', 'SELECT count(*) FROM pg_replication_slots WHERE NOT temporary'), '0', '-n: no slot was made');
 for my $row ([ 'Invalid-Name', qr/"Invalid-Name" is no name for a replication slot/ ],
 	[ 'absent', qr/replication slot "absent" does not exist on the source: create it there, or have it created with --create-slot/ ])
 {
@@ -99,6 +100,25 @@ for my $row ([ 'Invalid-Name', qr/"Invalid-Name" is no name for a replication sl
 	refused_ok("--slot=$slot, -n", $dir, $message, @source, '-n', "--slot=$slot");
 	refused_ok("--slot=$slot", $dir, $message, @source, "--slot=$slot");
 }
+$new->safe_psql('postgres', "SELECT pg_create_logical_replication_slot('logical', 'pgoutput')");
+$new->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('other')");
+refused_ok('a logical slot, -n', $dir, qr/replication slot "logical" on the source is a logical one/, @source, '-n', '--slot=logical');
+# The fourth is the one that keeps WAL for this run; those of earlier runs go with their sessions.
+my $idle = 'SELECT NOT EXISTS (SELECT FROM pg_replication_slots WHERE temporary OR active)';
+$new->safe_psql('postgres', "SELECT pg_create_physical_replication_slot('third')");
+$new->poll_query_until('postgres', $idle) or die 'the slots of earlier runs stay';
+refused_ok('one slot too many, -n', $dir, qr/replication slot "absent" cannot be created/, @source, '-n', '--slot=absent', '--create-slot');
+$new->poll_query_until('postgres', $idle) or die 'the slots of earlier runs stay';
+$new->safe_psql('postgres', "SELECT pg_drop_replication_slot('third')");
+($succeeded, $output) = run_tool(@source, '-n', '--slot=other');
+ok($succeeded, '-n with a slot that exists');
+my $receiver = IPC::Run::start([ 'pg_receivewal', '-D', $place, '-d', $new->connstr, '-S', 'other' ], '<', \undef, '>', \my $received, '2>&1');
+$new->poll_query_until('postgres', "SELECT active FROM pg_replication_slots WHERE slot_name = 'other'") or die 'nobody uses the slot';
+refused_ok('a slot in use, -n', $dir, qr/replication slot "other" on the source is in use/, @source, '-n', '--slot=other');
+$receiver->kill_kill;
+$receiver->finish;
+$new->poll_query_until('postgres', $idle) or die 'a slot is still in use';
+$new->safe_psql('postgres', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
 
 # Too little space: on a small file system of our own, which a user namespace allows to have.
 SKIP:

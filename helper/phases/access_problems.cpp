@@ -45,8 +45,9 @@ private:
             return;
         }
         std::sort(names.begin(), names.end());
+        const std::string prefix = path.empty() ? "" : path + "/";
         for (const std::string &name : names)
-            entry(fd, path.empty() ? name : path + "/" + name, name);
+            entry(fd, prefix + name, name);
     }
 
     void entry(const FileDescriptor &parent, const std::string &path, const std::string &name)
