@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(keep_twin);
+our @EXPORT = qw(keep_twin adopt_twin);
 our @EXPORT_OK = qw(rewind_twin twin_of start_twin twin_equal_ok);
 
 my %twin;    # name of the target => its twin: { node, conf, rewound }
@@ -33,6 +33,14 @@ sub keep_twin
 		system('cp', '-a', '--reflink=auto', $wal, "$root/pg_wal") == 0 or die "could not copy $wal";
 	}
 	$twin{ $target->name } = { node => $node, conf => slurp_file("$root/postgresql.conf") };
+	return;
+}
+
+# adopt_twin(TARGET, NODE): the node is what pg_rewind has made of a copy; it runs and follows the source.
+sub adopt_twin
+{
+	my ($target, $node) = @_;
+	$twin{ $target->name } = { node => $node, rewound => 1 };
 	return;
 }
 
