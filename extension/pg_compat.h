@@ -28,8 +28,15 @@ inline void create_slot(const char *name, ReplicationSlotPersistency persistency
 #endif
 }
 
-inline void create_temporary_slot(const char *name) { create_slot(name, RS_TEMPORARY); }
-inline void create_permanent_slot(const char *name) { create_slot(name, RS_PERSISTENT); }
+// Has the server given up to keep WAL for the slot? The slot's mutex is held by the caller.
+inline bool is_invalidated(const ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 160000
+    return slot->data.invalidated != RS_INVAL_NONE;
+#else
+    return slot->data.invalidated_at != InvalidXLogRecPtr;
+#endif
+}
 
 // An existing slot, if nobody uses it. Ereports.
 inline void acquire_slot(const char *name)

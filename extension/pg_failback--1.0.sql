@@ -114,10 +114,10 @@ AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION pg_failback_release_wal() IS
     'drops the slot of pg_failback_hold_wal; false if there is none';
 
-CREATE FUNCTION pg_failback_reserve_slot(slot_name name, lsn pg_lsn, create_slot bool DEFAULT false) RETURNS bool
+CREATE FUNCTION pg_failback_reserve_slot(slot_name name, create_slot bool DEFAULT false) RETURNS bool
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION pg_failback_reserve_slot(name, pg_lsn, bool) IS
-    'makes the physical replication slot keep WAL from lsn on (at the latest) for the new standby, creating it if so told; returns whether it was created';
+COMMENT ON FUNCTION pg_failback_reserve_slot(name, bool) IS
+    'makes the physical replication slot keep the WAL that this session holds (pg_failback_hold_wal) for the new standby, creating it if so told; returns whether it was created';
 
 CREATE FUNCTION pg_failback_drop_slot(slot_name name) RETURNS void
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
@@ -152,7 +152,7 @@ REVOKE ALL ON FUNCTION pg_failback_block_checksums(text[], int8[], int8[], int4)
 REVOKE ALL ON FUNCTION pg_failback_recovery_end() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_hold_wal(pg_lsn) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_release_wal() FROM PUBLIC;
-REVOKE ALL ON FUNCTION pg_failback_reserve_slot(name, pg_lsn, bool) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_failback_reserve_slot(name, bool) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_drop_slot(name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_backup_start(bool) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_backup_stop() FROM PUBLIC;

@@ -1,10 +1,13 @@
 // pg_failback_reserve_slot() and pg_failback_drop_slot(): the permanent slot that the new standby will stream from.
 //
 // It takes over from the temporary slot of pg_failback_hold_wal(), so that no WAL is removed between the end of
-// the failback and the standby's first connection.
+// the failback and the standby's first connection. It is made in the one call just before the commit: until then only
+// the session's own slot keeps WAL, and whatever ends the session ends that. A temporary slot of the final name would
+// stand in the way of the next run as long as the server has not noticed that the connection is gone.
 
 #include "extension/pg_compat.h"
 #include "extension/row_stream.h"
+#include "extension/wal_hold.h"
 
 extern "C" {
 #include "storage/spin.h"
@@ -17,25 +20,37 @@ namespace {
 // The slot that this session has made, which is the only one that it may drop.
 char made_here[NAMEDATALEN];
 
+// Acquires it. Nothing is thrown while it is acquired: whoever caught the error would have it still.
+void acquire_existing_slot(ReplicationSlot *slot, const char *name)
+{
+    SpinLockAcquire(&slot->mutex);
+    const bool logical = slot->data.database != InvalidOid;
+    const bool permanent = slot->data.persistency == RS_PERSISTENT;
+    const bool invalidated = compat::is_invalidated(slot);
+    SpinLockRelease(&slot->mutex);
+    if (logical)
+        throw Error(ErrorCode::wrong_state, format("replication slot \"%s\" is a logical one", name), {},
+                    "A standby streams from a physical replication slot.");
+    if (!permanent)
+        throw Error(ErrorCode::wrong_state, format("replication slot \"%s\" is a temporary one", name), {},
+                    "It would be gone when the standby comes.");
+    if (invalidated)
+        throw Error(ErrorCode::wrong_state, format("replication slot \"%s\" has been invalidated", name), {},
+                    "Drop it, and have it created again with --create-slot.");
+    pg_call([&] { compat::acquire_slot(name); }); // ereports if somebody uses it
+}
+
+// An acquired slot that goes when it is released, or with any error before it is made permanent.
 void create_slot(const char *name)
 {
     pg_call([&] {
         compat::check_slot_requirements();
-        compat::create_permanent_slot(name);
+        compat::create_slot(name, RS_EPHEMERAL);
     });
-    strlcpy(made_here, name, NAMEDATALEN);
 }
 
-void acquire_existing_slot(ReplicationSlot *slot, const char *name)
-{
-    if (slot->data.database != InvalidOid)
-        throw Error(ErrorCode::wrong_state, format("replication slot \"%s\" is a logical one", name), {},
-                    "A standby streams from a physical replication slot.");
-    pg_call([&] { compat::acquire_slot(name); }); // ereports if somebody uses it
-}
-
-// Keeps WAL from `lsn` on, or from where the slot (acquired by us) kept it already.
-void point_and_release(XLogRecPtr lsn)
+// The acquired slot keeps WAL from `lsn` on, or from where it kept it already.
+void point_slot(XLogRecPtr lsn)
 {
     ReplicationSlot *slot = MyReplicationSlot;
     SpinLockAcquire(&slot->mutex);
@@ -43,18 +58,25 @@ void point_and_release(XLogRecPtr lsn)
         slot->data.restart_lsn = lsn;
     SpinLockRelease(&slot->mutex);
     pg_call([] {
-        ReplicationSlotMarkDirty();
+        if (MyReplicationSlot->data.persistency == RS_EPHEMERAL) {
+            ReplicationSlotPersist();
+        } else {
+            ReplicationSlotMarkDirty();
+            ReplicationSlotSave();
+        }
         ReplicationSlotsComputeRequiredLSN();
-        ReplicationSlotSave();
-        ReplicationSlotRelease();
     });
 }
 
 Datum reserve_slot(FunctionCallInfo fcinfo)
 {
     const char *name = NameStr(*PG_GETARG_NAME(0));
-    const XLogRecPtr lsn = PG_GETARG_LSN(1);
-    const bool create = PG_GETARG_BOOL(2);
+    const bool create = PG_GETARG_BOOL(1);
+    // Nobody is to have a slot keep more than what is there for certain, and what he keeps himself.
+    const XLogRecPtr held = held_wal();
+    if (held == InvalidXLogRecPtr)
+        throw Error(ErrorCode::wrong_state, "this session holds no WAL that a slot could take over", {},
+                    "Call pg_failback_hold_wal() first.");
     ReplicationSlot *slot = pg_call([&] { return SearchNamedReplicationSlot(name, true); });
     if (!slot && !create)
         throw Error(ErrorCode::wrong_state, format("replication slot \"%s\" does not exist", name), {},
@@ -63,7 +85,10 @@ Datum reserve_slot(FunctionCallInfo fcinfo)
         acquire_existing_slot(slot, name);
     else
         create_slot(name);
-    point_and_release(lsn);
+    point_slot(held);
+    if (!slot)
+        strlcpy(made_here, name, NAMEDATALEN);
+    pg_call([] { ReplicationSlotRelease(); });
     return BoolGetDatum(slot == nullptr);
 }
 

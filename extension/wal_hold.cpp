@@ -1,5 +1,7 @@
 // pg_failback_hold_wal() and pg_failback_release_wal(): keep the WAL that the new standby will need.
 
+#include "extension/wal_hold.h"
+
 #include "extension/pg_compat.h"
 #include "extension/row_stream.h"
 #include "extension/running_wal.h"
@@ -55,7 +57,7 @@ void point_slot(const SlotName &name, XLogRecPtr lsn)
     if (!find_slot(name)) {
         pg_call([&] {
             compat::check_slot_requirements();
-            compat::create_temporary_slot(name.text);
+            compat::create_slot(name.text, RS_TEMPORARY);
             ReplicationSlotRelease();
         });
     }
@@ -112,6 +114,17 @@ Datum release_wal(FunctionCallInfo)
 }
 
 } // namespace
+
+XLogRecPtr held_wal()
+{
+    ReplicationSlot *slot = find_slot(slot_name());
+    if (!slot)
+        return InvalidXLogRecPtr;
+    SpinLockAcquire(&slot->mutex);
+    XLogRecPtr lsn = compat::is_invalidated(slot) ? InvalidXLogRecPtr : slot->data.restart_lsn;
+    SpinLockRelease(&slot->mutex);
+    return lsn;
+}
 
 } // namespace failback
 

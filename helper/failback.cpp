@@ -121,17 +121,18 @@ private:
         progress_.start(Phase::fetch, plan.bytes_to_fetch);
         StagedPlan staged;
         try {
-            reserve_slot();
             std::vector<GrowthLimit> growth = plan.growth;
             staged = transfer(context_, inspection, *difference, std::move(plan), manifests, source);
             check_room_to_grow(staged.actions, growth);
             if (options_.write_recovery_conf)
                 for (LocalFile &file : standby_files(context_, *server_, options_.config_files == ConfigFiles::source))
                     staged.local_files.push_back(std::move(file));
+            reserve_slot();
             completion_.commit_now(staged);
         } catch (...) {
-            if (server_ != nullptr)
-                server_->release_slot();
+            // The run that completes this one does without the source.
+            if (!completion_.committed())
+                release_slot();
             throw;
         }
         completion_.complete(staged);
@@ -167,6 +168,12 @@ private:
             server_->reserve_slot(options_.slot, options_.create_slot);
     }
 
+    void release_slot() noexcept
+    {
+        if (server_ != nullptr)
+            server_->release_slot();
+    }
+
     ServerSourceOptions source_options() const
     {
         ServerSourceOptions source;
@@ -183,9 +190,7 @@ private:
     {
         progress_.finish();
         pg_log_info("no rewind required");
-        std::vector<std::string> problems;
-        if (options_.write_recovery_conf)
-            problems = check_standby_to_be();
+        std::vector<std::string> problems = check_standby_to_be();
         warn_of_low_settings(context_, inspection);
         tell_warnings();
         if (!problems.empty())
@@ -195,13 +200,21 @@ private:
         if (!options_.dry_run)
             remove_staging(target_); // what the archive gave
         remove_foreign_wal(context_, inspection);
-        if (!options_.write_recovery_conf || options_.dry_run)
+        if (options_.dry_run)
             return;
-        reserve_slot();
-        // Nothing is taken from the source here, its configuration neither.
-        for (const LocalFile &file : standby_files(context_, *server_, false))
-            target_.write_file(file.path, {reinterpret_cast<const unsigned char *>(file.content.data()), file.content.size()},
-                               !options_.no_sync);
+        try {
+            std::vector<LocalFile> files;
+            // Nothing is taken from the source here, its configuration neither.
+            if (options_.write_recovery_conf)
+                files = standby_files(context_, *server_, false);
+            reserve_slot();
+            for (const LocalFile &file : files)
+                target_.write_file(file.path, {reinterpret_cast<const unsigned char *>(file.content.data()), file.content.size()},
+                                   !options_.no_sync);
+        } catch (...) {
+            release_slot();
+            throw;
+        }
     }
 
     void count(const Plan &plan)

@@ -62,19 +62,45 @@ SELECT pg_failback_revoke('regress_wal');
 DROP ROLE regress_wal;
 DROP TABLE regress_wal_1, regress_wal_2, regress_wal_3, regress_wal_4;
 
--- The standby's permanent slot.
-SELECT pg_failback_reserve_slot('regress_standby', pg_current_wal_lsn());
+-- The standby's permanent slot takes over what the session holds, and nothing else.
+SELECT refusal('SELECT pg_failback_reserve_slot(''regress_standby'', true)');
 SELECT pg_current_wal_lsn() AS held \gset
-SELECT pg_failback_reserve_slot('regress_standby', :'held', true) AS created;
+SELECT pg_failback_hold_wal(:'held') IS NOT NULL AS held;
+SELECT refusal('SELECT pg_failback_reserve_slot(''regress_standby'')');
+SELECT refusal('SELECT pg_failback_reserve_slot(''no such name'', true)');
+SELECT pg_failback_reserve_slot('regress_standby', true) AS created;
 SELECT slot_type, temporary, active, restart_lsn = :'held' AS at_the_position
   FROM pg_replication_slots WHERE slot_name = 'regress_standby';
--- An existing one keeps what it kept.
-SELECT pg_failback_reserve_slot('regress_standby', pg_current_wal_insert_lsn()) AS created;
-SELECT restart_lsn <= :'held' AS not_moved FROM pg_replication_slots WHERE slot_name = 'regress_standby';
-SELECT pg_failback_reserve_slot('no such name', :'held', true);
+-- An existing one is only moved back.
+CREATE TABLE regress_wal_5 AS SELECT 1 AS a;
+CHECKPOINT;
+SELECT slot_name FROM pg_create_physical_replication_slot('regress_other', true);
+SELECT restart_lsn > :'held' AS later FROM pg_replication_slots WHERE slot_name = 'regress_other';
+SELECT pg_failback_reserve_slot('regress_other') AS created;
+SELECT restart_lsn = :'held' AS moved, active FROM pg_replication_slots WHERE slot_name = 'regress_other';
+SELECT pg_failback_hold_wal(pg_current_wal_insert_lsn()) IS NOT NULL AS held_later;
+SELECT pg_failback_reserve_slot('regress_other', true) AS created;
+SELECT restart_lsn = :'held' AS not_moved FROM pg_replication_slots WHERE slot_name = 'regress_other';
+SELECT slot_name FROM pg_create_physical_replication_slot('regress_temporary', true, true);
+SELECT refusal('SELECT pg_failback_reserve_slot(''regress_temporary'', true)');
 -- Only one that this session has made can be dropped.
-SELECT slot_name FROM pg_create_physical_replication_slot('regress_other');
-SELECT pg_failback_drop_slot('regress_other');
+SELECT refusal('SELECT pg_failback_drop_slot(''regress_other'')');
 SELECT pg_failback_drop_slot('regress_standby');
+SELECT refusal('SELECT pg_failback_drop_slot(''regress_standby'')');
+-- One whose WAL the server has given up is of no use.
+SELECT pg_failback_release_wal(), pg_drop_replication_slot('regress_temporary');
+ALTER SYSTEM SET max_slot_wal_keep_size = '1MB';
+SELECT pg_reload_conf();
+SELECT pg_switch_wal() IS NOT NULL AS switched;
+INSERT INTO regress_wal_5 VALUES (2);
+SELECT pg_switch_wal() IS NOT NULL AS switched;
+INSERT INTO regress_wal_5 VALUES (3);
+CHECKPOINT;
+SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'regress_other';
+SELECT pg_failback_hold_wal(pg_current_wal_insert_lsn()) IS NOT NULL AS held;
+SELECT refusal('SELECT pg_failback_reserve_slot(''regress_other'', true)');
+ALTER SYSTEM RESET max_slot_wal_keep_size;
+SELECT pg_reload_conf();
 SELECT pg_drop_replication_slot('regress_other');
+DROP TABLE regress_wal_5;
 SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'regress%';

@@ -50,6 +50,27 @@ if (!is_pg_rewind())
 	$old->append_conf('postgresql.conf', 'max_connections = 60');
 }
 
+# The slot for the standby is made here too, with and without -R, and stays only if all goes well.
+sub slots { return $new->safe_psql('postgres', "SELECT string_agg(slot_name || ' ' || (restart_lsn IS NOT NULL), ',') FROM pg_replication_slots WHERE NOT temporary"); }
+($succeeded, $output) = failback($old, $new, '--slot=later');
+ok(!$succeeded, 'a slot that does not exist');
+like($output, qr/error: .*replication slot "later" does not exist/, 'its message');
+ok((failback($old, $new, '-n', '--slot=later', '--create-slot'))[0], '-n with a slot');
+is(slots(), '', 'makes none');
+my $data = $old->data_dir;
+system('cp', '-a', $data, "$data.aside") == 0 or die "could not copy $data";
+sub restore { system('rm', '-rf', $data) == 0 && system('cp', '-a', "$data.aside", $data) == 0 or die "could not restore $data"; return; }
+mkdir "$data/standby.signal";
+($succeeded, $output) = failback($old, $new, '-R', '--slot=later', '--create-slot');
+ok(!$succeeded, 'standby.signal cannot be written');
+like($output, qr/error: .*standby\.signal/, 'says so');
+is(slots(), '', 'and the slot is dropped');
+restore();
+ok((failback($old, $new, '--slot=later', '--create-slot'))[0], 'a slot without -R');
+is(slots(), 'later true', 'is made');
+$new->safe_psql('postgres', "SELECT pg_drop_replication_slot('later')");
+restore();
+
 failback_ok($old, $new, standby_settings => '-R', no_rewind => 1, twin => 1, like => qr/removing "pg_wal\/$later"/);
 ok(!-e "$wal/00000003.history" && !-e "$wal/archive_status/00000003.history.done", 'its foreign history is gone');
 is(slurp_file("$wal/00000002.history"), slurp_file($new->data_dir . '/pg_wal/00000002.history'), "the source's has come");

@@ -181,6 +181,38 @@ cmp_ok($taken // 0, '>', 512 * 1024, 'it takes over what was staged');
 ok(!-e $staging, 'and nothing is left of it');
 starts_as_standby_ok('after SIGINT');
 
+# --- The slot for the standby: it is there from the commit on, whatever comes after it, and not before ---
+my @slot = ('--slot=of_the_standby', '--create-slot', '-j1');
+sub slots { return $new->safe_psql('postgres', "SELECT count(*) FROM pg_replication_slots WHERE NOT temporary AND slot_name = 'of_the_standby'"); }
+sub drop_slot { return $new->safe_psql('postgres', "SELECT pg_drop_replication_slot('of_the_standby')"); }
+restore_target();
+$job = start_tool(failback_arguments(@slowly, @slot));
+wait_until_fetching($job);
+$job->{handle}->signal('KILL');
+finish_tool($job);
+is($new->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_replication_slots"), 1, 'killed before the commit: no slot stays');
+restore_target();
+my @flushes = traced_calls('renameat,fsync', failback_arguments(@slot));
+is(slots(), 1, 'a slot is made');
+drop_slot();
+my ($renamed) = grep { $_->{text} =~ /pg_control\.old/ } @flushes;
+my ($flush) = grep { $_->{call} eq 'fsync' && $_->{place} > $renamed->{place} } @flushes;
+restore_target();
+($status, $output) = run_with($renamed, 'error=EIO', failback_arguments(@slot));
+is($status, 1, 'the commit fails: exit status 1');
+is(state_of(), 'untouched', 'the commit fails: the target is untouched');
+is(slots(), 0, 'the commit fails: the slot is dropped');
+restore_target();
+($status, $output) = run_with($flush, 'error=EIO', failback_arguments(@slot));
+is($status, 1, 'the commit fails after its rename: exit status 1');
+is(state_of(), 'committed', 'the commit fails after its rename: it has happened') or diag($output);
+is(slots(), 1, 'the commit fails after its rename: the slot stays, as the next run does without the source');
+ok(completes_without_source(), 'the commit fails after its rename: the next run completes');
+starts_as_standby_ok('the slot');
+like(slurp_file($old->data_dir . '/postgresql.auto.conf'), qr/^primary_slot_name = 'of_the_standby'/m, 'the standby names it');
+is(slots(), 1, 'and it is still there');
+drop_slot() if slots();
+
 # --- A source that stalls ---
 restore_target();
 $job = start_tool(failback_arguments(@slowly, '--timeout=2'));

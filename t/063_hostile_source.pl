@@ -164,6 +164,14 @@ lie_ok('notices without end', qr/error: the source sent more at once than agreed
 	sends_for_ever('control_file', message('N', "SNOTICE\0C00000\0M" . 'a' x 10000 . "\0\0") x 20));
 lie_ok('settings without end', qr/error: the source sent more at once than agreed/,
 	sends_for_ever('control_file', do { my $n = 0; sub { join '', map { message('S', 'setting' . $n++ . "\0" . 'a' x 10000 . "\0") } 1 .. 20 } }));
+lie_ok('settings without end before the first query', qr/error: the source sent more at once than agreed/, do {
+	my $n = 0;
+	sub {
+		my ($m) = @_;
+		return undef if $m->{type} ne 'S';
+		while ($m->{send}->(join '', map { message('S', 'setting' . $n++ . "\0" . 'a' x 10000 . "\0") } 1 .. 20)) { }
+		return '';
+	} });
 lie_ok('states without end', qr/error: the source sent more rows than agreed/, sends_for_ever('control_file', data_row(('1') x 13)));
 lie_ok('a timeline history that is too long', qr/error: the source sent a timeline history that is too long/,
 	changed_row('control_file', history => "1\t0/1\twhy\n" x 2_000_000));

@@ -29,6 +29,30 @@ ok($succeeded, 'a run through the relay');
 remember_finished();
 note("$undisturbed->{connections} connections, $undisturbed->{bytes} bytes");
 
+# --- Cut where a new connection has to make up for it: the run completes ---
+# In row `number` of the results that have this column.
+sub cut_ok
+{
+	my ($what, $column, $number, %option) = @_;
+	restore_target();
+	my $seen = 0;
+	my ($completed, $said, $relayed) = through_relay([
+		cut_at => sub { my ($m) = @_; return $m->{type} eq 'D' && grep({ $_ eq $column } @{ $m->{columns} }) && ++$seen == $number; } ],
+		@{ $option{options} // [] });
+	ok($completed, "cut $what: completes") or diag($said);
+	cmp_ok($relayed->{connections}, '>', $undisturbed->{connections}, "cut $what: over a new connection");
+	is_finished_ok("cut $what") if !$option{other};
+	return;
+}
+
+cut_ok('in the manifest', 'link_target', 300);
+cut_ok('in the content', 'first_range', 3);
+cut_ok('in the checksums', 'range_index', 2, options => ['--mode=compare'], other => 1);
+cut_ok('when a backup is started', 'pg_failback_backup_start', 1, options => ['--mode=compare'], other => 1);
+cut_ok("before it is told that the standby's slot was made", 'pg_failback_reserve_slot', 1, options => [ '-R', '--slot=of_the_standby', '--create-slot' ], other => 1);
+is($new->safe_psql('postgres', "SELECT temporary FROM pg_replication_slots WHERE slot_name = 'of_the_standby'"), 'f', 'the slot is there');
+$new->safe_psql('postgres', "SELECT pg_drop_replication_slot('of_the_standby')");
+
 my %ended;
 my $wrong = 0;
 my @kinds = ('cut', 'reset', 'stall', 'cut', 'gone', 'reset');

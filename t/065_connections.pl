@@ -4,6 +4,8 @@ use strict;
 use warnings;
 use FailbackTest;
 use File::Find;
+use IO::Select;
+use IO::Socket::INET;
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -91,13 +93,47 @@ fails_ok('a URI that is none', qr/connection string given as --source-server is 
 (my $in_uri = $password) =~ s/ /%20/g;
 fails_ok('a URI with nobody there', qr/error: .*refused/, "postgresql://failback_user:$in_uri\@localhost:1/postgres?hostaddr=127.0.0.1&sslmode=require");
 
+# --- A server that takes connections and says nothing ---
+my $deaf = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50, Proto => 'tcp') or die "could not listen: $!";
+sub deaf_run
+{
+	my (@options) = @_;
+	my $job = { output => '' };
+	$job->{handle} = IPC::Run::start([ tool(), '-D', $target, '-n', @options ], '<', \undef, '>', \$job->{output}, '2>&1');
+	IO::Select->new($deaf)->can_read($PostgreSQL::Test::Utils::timeout_default) or die 'the tool has not come';
+	$job->{accepted} = $deaf->accept;
+	return $job;
+}
+my $deaf_conninfo = 'host=127.0.0.1 port=' . $deaf->sockport . ' user=failback_user dbname=postgres';
+my $job = deaf_run("--source-server=$deaf_conninfo", '--timeout=100');
+my $since = time;
+$job->{handle}->signal('INT');
+$job->{handle}->finish;
+cmp_ok(time - $since, '<', 30, 'SIGINT while connecting: it ends');
+like($job->{output}, qr/error: stopped by signal 2/, 'SIGINT while connecting: its message');
+for ([ 'the time limit', '--timeout=1', '' ], [ "the connection string's time limit", '--timeout=100', ' connect_timeout=1' ])
+{
+	my ($what, $option, $more) = @$_;
+	$since = time;
+	$job = deaf_run("--source-server=$deaf_conninfo$more", $option);
+	$job->{handle}->finish;
+	like($job->{output}, qr/error: could not connect to server "127\.0\.0\.1" port \d+ within 1 seconds/, "$what: its message");
+	cmp_ok(time - $since, '<', 30, "$what: it is kept");
+	ok(!IO::Select->new($deaf)->can_read(0), "$what: it does not try again");
+}
+my $past_deaf = ($verified =~ s/host=localhost hostaddr=\S+ port=/host=localhost,localhost hostaddr=127.0.0.1,127.0.0.1 connect_timeout=1 port=@{[$deaf->sockport]},/r);
+{
+	my ($ok, $output) = silent_run('another server answers', "$past_deaf $quoted", tool(), '-D', $target, '-n');
+	ok($ok, 'another server of the connection string answers: it is taken');
+}
+
 # --- Traps ---
 # Where anybody may create functions, those that fit our calls better than ours must not be called: they would run as us.
 $new->safe_psql('postgres', "CREATE ROLE mallory; GRANT CREATE ON SCHEMA public TO mallory; ALTER ROLE failback_user SET search_path = public, pg_catalog");
 my @traps = (
 	map({ "pg_failback_$_ LANGUAGE plpgsql" } 'manifest(text, text) RETURNS SETOF record', 'manifest(text) RETURNS SETOF record',
 		'read_chunks(text[], int8[], int8[], text, int4) RETURNS SETOF record', 'block_checksums(text[], int8[], int8[]) RETURNS SETOF record',
-		'backup_start() RETURNS pg_lsn', 'hold_wal(text) RETURNS text', 'reserve_slot(text, pg_lsn, bool) RETURNS bool',
+		'backup_start() RETURNS pg_lsn', 'hold_wal(text) RETURNS text', 'reserve_slot(text, bool) RETURNS bool',
 		'recovery_end(VARIADIC int[]) RETURNS pg_lsn', 'source_state(VARIADIC int[]) RETURNS int'),
 	map({ "$_ LANGUAGE plpgsql" } 'set_config(text, text, bool) RETURNS text', 'string_agg(text, text) RETURNS text',
 		'concat(name, text) RETURNS text', 'has_function_privilege(oid, text) RETURNS bool', 'oideq(oid, oid) RETURNS bool'));
@@ -114,11 +150,19 @@ my $copy = "$place/copy";
 system('cp', '-a', $target, $copy) == 0 or die 'could not copy the target';
 SKIP:
 {
-	skip 'needs a strace that may trace', 5 if !IPC::Run::run([ 'strace', '-f', '-qq', '-o', '/dev/null', 'true' ], '<', \undef, '>&', \$said);
+	skip 'needs a strace that may trace', 10 if !IPC::Run::run([ 'strace', '-f', '-qq', '-o', '/dev/null', 'true' ], '<', \undef, '>&', \$said);
 	# The commit's rename is the fourth, after those of the actions, the plan and the note.
-	my ($ok) = silent_run('killed after the commit', "$verified $quoted", 'strace', '-f', '-qq', '-o', "$place/trace", '-e', 'trace=renameat', '-e',
+	my ($ok) = silent_run('killed after the commit', "$verified $quoted", 'strace', '-f', '-qq', '-o', "$place/trace", '-e', 'trace=renameat,setsockopt', '-e',
 		'inject=renameat:signal=KILL:when=5', tool(), '-D', $copy, '-R');
 	ok(!$ok && !-e "$copy/global/pg_control", 'killed after the commit');
+	my $trace = slurp_file("$place/trace");
+	my $sockets = () = $trace =~ /setsockopt\(\d+, SOL_SOCKET, SO_KEEPALIVE, \[1\]/g;
+	cmp_ok($sockets, '>', 1, 'every connection notices a lost peer');
+	for my $option ('TCP_KEEPIDLE, [10]', 'TCP_KEEPINTVL, [5]', 'TCP_KEEPCNT, [3]', 'TCP_USER_TIMEOUT, [3000]')
+	{
+		my $set = () = $trace =~ /setsockopt\(\d+, SOL_TCP, \Q$option\E/g;
+		is($set, $sockets, "with $option");
+	}
 	my $note = slurp_file("$copy/global/pg_control.pg_failback");
 	like($note, qr/-D \Q$copy\E .*connection string with a password/, 'the note has the command');
 	unlike($note, qr/Zwiebel|kuchen/, 'but not the password');
@@ -134,8 +178,11 @@ is((stat("$copy/postgresql.auto.conf"))[2] & 0077, 0, 'which only its owner may 
 # --- The password in a file ---
 {
 	local $ENV{PGPASSFILE} = "$place/passwords";
-	($ok, $output) = silent_run('a password file', $verified, tool(), '-D', $target, '-R');
+	($ok, $output) = silent_run('a password file', $past_deaf, tool(), '-D', $target, '-R');
 	ok($ok, 'a password file: completes');
+	my $both = "port=''" . $deaf->sockport . ',' . $new->port . "''";
+	like(slurp_file("$target/postgresql.auto.conf"), qr/^primary_conninfo = .*\Q$both\E/m, 'primary_conninfo names the server too that did not answer');
+	close $deaf;
 	is(holders($target), '', 'the password is nowhere in the target');
 	like(slurp_file("$target/postgresql.auto.conf"), qr/^primary_conninfo = .*passfile=.*sslmode=.?'*verify-full/m, 'primary_conninfo names the file, and verifies');
 	unlike(slurp_file($new->logfile), qr/Zwiebel|kuchen/, "nor in the source's log");

@@ -15,6 +15,7 @@
 #       'gone'     all connections end, and there will be no new ones
 #       'stall'    nothing moves any more, new connections are accepted and get no answer
 #       a sub      is called, in the relay's own process
+#   cut_at => sub ($message), as above, without values: where it says so for the first time, all connections are cut
 package Relay;
 
 use strict;
@@ -133,7 +134,7 @@ sub move
 	my ($from, $to) = $from_source ? @$pair{qw(source tool)} : @$pair{qw(tool source)};
 	my $got = sysread $from, my $bytes, 65536;
 	return $self->close_pair($pair) if !$got;
-	$bytes = $self->rewritten($pair, $bytes) if $from_source && $self->{rewrite};
+	$bytes = $self->rewritten($pair, $bytes) if $from_source && ($self->{rewrite} || $self->{cut_at});
 	return if !exists $self->{pairs}{ $pair->{number} };
 	if ($from_source)
 	{
@@ -206,6 +207,14 @@ sub rewritten
 		my %message = (connection => $pair->{number}, type => $type, body => substr($whole, 5));
 		$pair->{columns} = column_names($message{body}) if $type eq 'T';
 		$message{columns} = $pair->{columns} // [];
+		if ($self->{cut_at} && $self->{cut_at}->(\%message))
+		{
+			delete $self->{cut_at};
+			send_all($pair->{tool}, $out);
+			$self->close_pair($_) for values %{ $self->{pairs} };
+			return '';
+		}
+		if (!$self->{rewrite}) { $out .= $whole; next; }
 		$message{values} = field_values($message{body}) if $type eq 'D';
 		# What was held back goes first.
 		$message{send} = sub {

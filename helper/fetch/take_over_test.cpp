@@ -24,7 +24,7 @@ public:
     explicit BreakingSource(const std::string &path) : directory_(std::make_shared<BeneathDirectory>(path)) {}
 
     SourceState state() override { return {}; }
-    void list_files(const std::function<void(FileEntry &&)> &) override {}
+    void list_files(const std::function<void()> &, const std::function<void(FileEntry &&)> &) override {}
     void hold_wal(Lsn) override {}
     SourceState begin_backup() override { return {}; }
     RecoveryEnd recovery_end() override { return {}; }

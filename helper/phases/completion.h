@@ -31,6 +31,9 @@ public:
     // Apply and finish.
     void complete(const StagedPlan &staged);
 
+    // Whether the point of no return was passed, also by a commit that failed after it.
+    bool committed() const { return committed_; }
+
     // Clears away what is only this run's, and says which state the target is in.
     void after_failure(const Error &error) noexcept;
 

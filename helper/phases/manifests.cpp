@@ -41,7 +41,12 @@ std::vector<FileEntry> list_source(Source &source, const std::vector<std::string
     const size_t max_names = manifest_memory();
     size_t names = 0;
     int64_t total_size = 0;
-    source.list_files([&](FileEntry &&entry) {
+    auto begin = [&] {
+        entries.clear();
+        names = 0;
+        total_size = 0;
+    };
+    source.list_files(begin, [&](FileEntry &&entry) {
         names += sizeof entry + entry.path.size() + entry.link_target.size();
         if (names > max_names)
             throw Error(ErrorCode::limit_exceeded, "the source lists too many files for this machine's memory",

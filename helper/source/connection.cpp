@@ -1,12 +1,8 @@
 #include "helper/source/connection.h"
 
-#include "helper/cancel.h"
-
-#include <cerrno>
 #include <algorithm>
 #include <cstring>
 #include <poll.h>
-#include <sys/ioctl.h>
 
 namespace failback {
 
@@ -26,10 +22,6 @@ std::string printable(const char *text)
 }
 
 namespace {
-
-// What may come between two results, bytes: twice the largest that is agreed (a timeline history of 16 MB). libpq
-// itself would gather up to 1 GB in one message, and more in what is no row (notices, settings).
-constexpr int64_t max_bytes_between_results = 32 * 1024 * 1024;
 
 ErrorCode code_of_sqlstate(const char *sqlstate)
 {
@@ -54,61 +46,15 @@ std::string field(const PGresult *result, int code)
     return printable(PQresultErrorField(result, code));
 }
 
-// libpq shows the part of the string that it cannot read, which may be the password.
-void check_conninfo(const std::string &conninfo)
-{
-    bool is_conninfo = conninfo.find('=') != std::string::npos || conninfo.find("://") != std::string::npos;
-    char *problem = nullptr;
-    PQconninfoOption *options = is_conninfo ? PQconninfoParse(conninfo.c_str(), &problem) : nullptr;
-    if (is_conninfo && options == nullptr) {
-        std::string message = printable(problem);
-        PQfreemem(problem);
-        bool secret = conninfo.find("password") != std::string::npos || conninfo.find('@') != std::string::npos;
-        throw Error(ErrorCode::invalid_parameter, "the connection string given as --source-server is not valid",
-                    secret ? "What is wrong with it is not shown, as it may hold a password." : message,
-                    "Values with spaces, quotes or backslashes are written in single quotes, in URIs percent-encoded.");
-    }
-    PQconninfoFree(options);
-}
-
 void ignore_notice(void *, const PGresult *) {}
-
-// Our defaults come first and the user's string, expanded from dbname, overrides them.
-PGconn *connect(const ConnectionOptions &options)
-{
-    check_conninfo(options.conninfo);
-    std::string keepalive_idle = "10";
-    std::string user_timeout = std::to_string(options.timeout_seconds * 1000LL);
-    std::string connect_timeout = std::to_string(options.timeout_seconds);
-    std::vector<const char *> keys = {"keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count",
-                                      "tcp_user_timeout", "connect_timeout", "fallback_application_name", "dbname"};
-    std::vector<const char *> values = {"1", keepalive_idle.c_str(), "5", "3", user_timeout.c_str(),
-                                        connect_timeout.c_str(), "pg_failback", options.conninfo.c_str()};
-    if (options.timeout_seconds == 0) {
-        // Without a deadline of ours the kernel's and libpq's defaults stand.
-        keys.erase(keys.begin() + 4, keys.begin() + 6);
-        values.erase(values.begin() + 4, values.begin() + 6);
-    }
-    // Only the first dbname is taken apart as a connection string; this one is a name, whatever it looks like.
-    if (!options.database.empty()) {
-        keys.push_back("dbname");
-        values.push_back(options.database.c_str());
-    }
-    keys.push_back(nullptr);
-    values.push_back(nullptr);
-    return PQconnectdbParams(keys.data(), values.data(), 1);
-}
 
 } // namespace
 
-Connection::Connection(const ConnectionOptions &options)
-    : connection_(connect(options)), patience_seconds_(options.timeout_seconds)
+Connection::Connection(const ConnectionOptions &options) : patience_seconds_(options.timeout_seconds)
 {
-    if (!connection_)
-        throw std::bad_alloc();
-    if (PQstatus(connection_.get()) != CONNECTION_OK)
-        throw Error(ErrorCode::connection_failure, printable(PQerrorMessage(connection_.get())), "",
-                    "The source must be running and reachable with the connection string given as --source-server.");
+    Connected made = connect(options);
+    connection_ = std::move(made.connection);
+    as_given_ = std::move(made.as_given);
     if (!options.required_host.empty() && (options.required_host != PQhost(connection_.get()) ||
                                            options.required_port != PQport(connection_.get())))
         throw Error(ErrorCode::connection_failure,
@@ -143,28 +89,13 @@ void Connection::fail(const PGresult *result, const char *what)
 void Connection::wait(short events)
 {
     // In slices, so that a signal that another thread received is noticed too.
-    constexpr int slice_ms = 200;
-    for (int64_t waited_ms = 0;; waited_ms += slice_ms) {
-        check_cancelled();
-        struct pollfd poll_entry = {PQsocket(connection_.get()), events, 0};
-        int ready = ::poll(&poll_entry, 1, slice_ms);
-        if (ready > 0 || (ready < 0 && errno == EINTR))
-            break;
-        if (ready < 0)
-            throw io_error("wait on", "connection to the source", errno);
+    for (int64_t waited_ms = 0; !wait_slice(PQsocket(connection_.get()), events); waited_ms += wait_slice_ms)
         if (patience_seconds_ > 0 && waited_ms >= int64_t{patience_seconds_} * 1000)
             // Not a broken connection: another one to a source that stalls would only make the wait longer.
             throw Error(ErrorCode::timed_out,
                         format("the source sent nothing for %d seconds", patience_seconds_), "",
                         "The time limit can be changed with --timeout.");
-    }
-    int arrived = 0;
-    if (::ioctl(PQsocket(connection_.get()), FIONREAD, &arrived) == 0)
-        unanswered_bytes_ += arrived;
-    if (unanswered_bytes_ > max_bytes_between_results)
-        throw Error(ErrorCode::limit_exceeded, "the source sent more at once than agreed",
-                    format("More than %lld bytes came without a complete result.", static_cast<long long>(max_bytes_between_results)),
-                    "Do not trust this source.");
+    unanswered_.add(PQsocket(connection_.get()));
     if (PQconsumeInput(connection_.get()) == 0)
         fail(nullptr, "lost the connection to the source");
 }
@@ -173,7 +104,7 @@ PgResult Connection::get_result()
 {
     while (PQisBusy(connection_.get()) != 0)
         wait(POLLIN);
-    unanswered_bytes_ = 0;
+    unanswered_.clear();
     return PgResult(PQgetResult(connection_.get()));
 }
 

@@ -2,8 +2,7 @@
 #pragma once
 
 #include "helper/cluster/lsn.h"
-
-#include <libpq-fe.h>
+#include "helper/source/connect.h"
 
 #include <memory>
 #include <string>
@@ -11,15 +10,6 @@
 #include <vector>
 
 namespace failback {
-
-struct ConnectionOptions {
-    std::string conninfo;     // as given with --source-server
-    std::string database;     // instead of the one that conninfo names, if not empty
-    int timeout_seconds = 60; // without a single byte from the source; 0: none
-    // If not empty, a connection to any other server is refused (the connection string may name several).
-    std::string required_host;
-    std::string required_port;
-};
 
 struct PgResultDeleter {
     void operator()(PGresult *result) const { PQclear(result); }
@@ -52,20 +42,20 @@ public:
     void set_patience(int seconds) { patience_seconds_ = seconds; }
 
     PGconn *get() const { return connection_.get(); }
+    // For PQconninfo(): with all the servers that the connection string names.
+    PGconn *as_given() const { return as_given_ ? as_given_.get() : connection_.get(); }
 
 private:
-    struct Closer {
-        void operator()(PGconn *connection) const { PQfinish(connection); }
-    };
     void send(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary);
     void wait(short events);
     PgResult get_result();
     [[noreturn]] void fail(const PGresult *result, const char *what);
     [[noreturn]] void fail_at_end(PgResult result);
 
-    std::unique_ptr<PGconn, Closer> connection_;
+    PgConnection connection_;
+    PgConnection as_given_; // null, or see Connected
     int patience_seconds_;
-    int64_t unanswered_bytes_ = 0; // came since the last result, roughly: as the kernel tells before each reading
+    ArrivedBytes unanswered_; // since the last result
 };
 
 // The other side's words, made fit for a terminal and a log: no control characters but line ends and tabs, no endless text.

@@ -181,8 +181,9 @@ std::string LocalSource::history_text() const
     return {content->begin(), content->end()};
 }
 
-void LocalSource::list_files(const std::function<void(FileEntry &&)> &report)
+void LocalSource::list_files(const std::function<void()> &begin, const std::function<void(FileEntry &&)> &report)
 {
+    begin();
     WalkOptions options;
     options.log_directories.push_back(default_log_directory);
     options.tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, control_.data.catalog_version_no);

@@ -19,7 +19,7 @@ public:
     LocalSource(const std::string &path, const std::string &target_path);
 
     SourceState state() override;
-    void list_files(const std::function<void(FileEntry &&)> &report) override;
+    void list_files(const std::function<void()> &begin, const std::function<void(FileEntry &&)> &report) override;
     // Nothing recycles WAL on a stopped server: checks that every segment from `from` to the end is there.
     void hold_wal(Lsn from) override;
     // The same as state(): every page is whole on the disk of a stopped server.

@@ -296,7 +296,7 @@ TEST_F(LocalSourceTest, ListsWhatAServerWould)
         source.write(name, "x");
     fs::create_symlink("/etc/passwd", source / "base/1/16402");
     std::set<std::string> paths;
-    open()->list_files([&](FileEntry &&entry) { paths.insert(entry.path); });
+    open()->list_files([] {}, [&](FileEntry &&entry) { paths.insert(entry.path); });
     for (const char *name : {"PG_VERSION", "base/1/1259", "base/1/16401_init", "pg_wal/00000002.history", "pg_replslot", "pg_tblspc/16385"})
         EXPECT_TRUE(paths.contains(name)) << name;
     EXPECT_TRUE(paths.contains("pg_tblspc/16385/" + space_directory + "/1/16390"));

@@ -16,6 +16,8 @@ namespace {
 
 // Seconds; for what the source may be silent about for longer than one is ready to wait otherwise.
 constexpr int long_work_patience = 3600;
+// Seconds; for what is not to be interrupted, where there is no time limit.
+constexpr int short_work_patience = 60;
 
 // Microseconds between 1970-01-01 and 2000-01-01, the epoch of timestamptz.
 constexpr int64_t postgres_epoch = 946684800LL * 1000000;
@@ -191,21 +193,24 @@ SourceState ServerSource::read_state()
     return state;
 }
 
-void ServerSource::list_files(const std::function<void(FileEntry &&)> &report)
+void ServerSource::list_files(const std::function<void()> &begin, const std::function<void(FileEntry &&)> &report)
 {
     int64_t rate = read_limiter() != nullptr ? read_limiter()->rate() : 0;
-    // The next row comes when the whole of a file has been read, at the pace we ask for.
-    if (rate > 0)
-        connection_->set_patience(options_.connection.timeout_seconds > 0 ? long_work_patience : 0);
-    connection_->start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128'::pg_catalog.text,"
-                            " 'untracked'::pg_catalog.text, NULL::pg_catalog.pg_lsn, false, $1::pg_catalog.int8)"
-                            " AS m OFFSET 0) AS s", {QueryParameter{25, std::to_string(rate), false, false}});
-    while (PgResult result = connection_->next_row()) {
-        if (PQnfields(result.get()) != 7)
-            throw Error(ErrorCode::protocol_violation, "the source sent a manifest of another shape than agreed");
-        report(decode_entry(result.get()));
-    }
-    connection_->set_patience(options_.connection.timeout_seconds);
+    with_reconnects([&] {
+        begin();
+        // The next row comes when the whole of a file has been read, at the pace we ask for.
+        if (rate > 0)
+            connection_->set_patience(options_.connection.timeout_seconds > 0 ? long_work_patience : 0);
+        connection_->start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128'::pg_catalog.text,"
+                                " 'untracked'::pg_catalog.text, NULL::pg_catalog.pg_lsn, false, $1::pg_catalog.int8)"
+                                " AS m OFFSET 0) AS s", {QueryParameter{25, std::to_string(rate), false, false}});
+        while (PgResult result = connection_->next_row()) {
+            if (PQnfields(result.get()) != 7)
+                throw Error(ErrorCode::protocol_violation, "the source sent a manifest of another shape than agreed");
+            report(decode_entry(result.get()));
+        }
+        connection_->set_patience(options_.connection.timeout_seconds);
+    });
 }
 
 void ServerSource::hold_wal(Lsn from)
@@ -222,12 +227,15 @@ void ServerSource::hold(Lsn from)
 
 SourceState ServerSource::begin_backup()
 {
-    // The checkpoint that comes with it may take longer than we are ready to wait for a silent source otherwise.
-    connection_->set_patience(options_.connection.timeout_seconds > 0 ? long_work_patience : 0);
-    connection_->query("SELECT " + schema_ + ".pg_failback_backup_start(true)");
-    connection_->set_patience(options_.connection.timeout_seconds);
-    backup_ = true;
-    return state();
+    return with_reconnects([&] {
+        // The checkpoint that comes with it may take longer than we are ready to wait for a silent source otherwise.
+        connection_->set_patience(options_.connection.timeout_seconds > 0 ? long_work_patience : 0);
+        connection_->query("SELECT " + schema_ + ".pg_failback_backup_start(true)");
+        connection_->set_patience(options_.connection.timeout_seconds);
+        SourceState state = read_state();
+        backup_ = true; // it goes with the session before it was of use
+        return state;
+    });
 }
 
 RecoveryEnd ServerSource::recovery_end()
@@ -256,12 +264,26 @@ RecoveryEnd ServerSource::read_recovery_end()
 
 void ServerSource::reserve_slot(const std::string &name, bool create)
 {
-    PgResult result = connection_->query("SELECT " + schema_ + ".pg_failback_reserve_slot($1::pg_catalog.text::pg_catalog.name,"
-                                         " $2::pg_catalog.pg_lsn, $3::pg_catalog.bool)",
-                                         {QueryParameter{25, name, false, false}, QueryParameter{25, held_.text(), false, false},
-                                          QueryParameter{25, create ? "true" : "false", false, false}}, true);
-    if (result && BinaryField(result.get(), 0, 0).boolean())
-        created_slot_ = name;
+    try {
+        with_reconnects([&] {
+            QueryParameter slot{25, name, false, false};
+            // Its answer may be what is lost, and what we made is found existing by the next attempt.
+            if (created_slot_.empty() && create &&
+                !connection_->query("SELECT 1 FROM pg_catalog.pg_replication_slots"
+                                    " WHERE slot_name OPERATOR(pg_catalog.=) $1::pg_catalog.text::pg_catalog.name", {slot}))
+                created_slot_ = name;
+            // A signal that came in between would leave in doubt whether it was made.
+            Uncancellable asking;
+            if (options_.connection.timeout_seconds == 0)
+                connection_->set_patience(short_work_patience);
+            connection_->query("SELECT " + schema_ + ".pg_failback_reserve_slot($1::pg_catalog.text::pg_catalog.name, $2::pg_catalog.bool)",
+                               {slot, QueryParameter{25, create ? "true" : "false", false, false}});
+        });
+    } catch (const Error &error) {
+        if (error.code() != ErrorCode::connection_failure && error.code() != ErrorCode::timed_out)
+            created_slot_.clear();
+        throw;
+    }
 }
 
 void ServerSource::release_slot() noexcept
@@ -271,27 +293,15 @@ void ServerSource::release_slot() noexcept
     // A signal may be what ended the run; whoever sent it is not to wait for a silent source.
     Uncancellable cleaning_up;
     constexpr int patience_seconds = 5;
-    auto drop = [&] {
+    try {
+        // Only the session that made it may drop it.
+        if (!connection_)
+            throw Error(ErrorCode::connection_failure, "the connection over which it was created is lost");
         connection_->set_patience(patience_seconds);
         connection_->query("SELECT " + schema_ + ".pg_failback_drop_slot($1::pg_catalog.text::pg_catalog.name)",
                            {QueryParameter{25, created_slot_, false, false}});
-    };
-    try {
-        // What ended the run may have been this connection's end.
-        try {
-            if (connection_)
-                drop();
-        } catch (const std::exception &) {
-            connection_.reset();
-        }
-        if (!connection_) {
-            ConnectionOptions again = options_.connection;
-            again.timeout_seconds = patience_seconds;
-            connection_ = std::make_unique<Connection>(again);
-            drop();
-        }
     } catch (const std::exception &error) {
-        pg_log_warning("could not drop replication slot \"%s\" on the source: %s", created_slot_.c_str(), error.what());
+        pg_log_warning("replication slot \"%s\" may have stayed on the source: %s", created_slot_.c_str(), error.what());
         pg_log_warning_hint("Drop it there with pg_drop_replication_slot(), or it will keep WAL.");
     }
     created_slot_.clear();

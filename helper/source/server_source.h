@@ -25,14 +25,15 @@ public:
     explicit ServerSource(ServerSourceOptions options);
 
     SourceState state() override;
-    void list_files(const std::function<void(FileEntry &&)> &report) override;
+    void list_files(const std::function<void()> &begin, const std::function<void(FileEntry &&)> &report) override;
     void hold_wal(Lsn from) override;
     SourceState begin_backup() override;
     RecoveryEnd recovery_end() override;
     std::string describe() const override;
 
-    // The physical slot `name` keeps WAL from what is held now on, for the standby to come; created if it does not exist
-    // and `create`. One that was created is dropped again by release_slot().
+    // The physical slot `name` keeps the WAL that is held now, for the standby to come; created if it does not exist and
+    // `create`. To be called just before the commit: from then on it is permanent. If the commit fails, release_slot() drops
+    // one that was created; one that was there before keeps more WAL than it did.
     void reserve_slot(const std::string &name, bool create);
     void release_slot() noexcept;
 
@@ -45,8 +46,8 @@ public:
     // Whether the connection's role could stream WAL, as the primary_conninfo that -R writes has to.
     bool may_replicate();
     std::string user() const { return PQuser(connection_->get()); }
-    // The control connection, for what -R derives from it.
-    PGconn *connection() const { return connection_->get(); }
+    // The control connection's settings (PQconninfo), for what -R derives from them.
+    PGconn *connection() const { return connection_->as_given(); }
 
 protected:
     std::unique_ptr<ChunkReader> make_reader() override;

@@ -21,7 +21,8 @@ std::string find_slot_problem(Connection &connection, const std::string &name, b
     const char *shown = name.c_str();
     if (!is_slot_name(name))
         return format("\"%s\" is no name for a replication slot: it may have up to 63 lower case letters, digits and underscores", shown);
-    PgResult slot = connection.query("SELECT slot_type OPERATOR(pg_catalog.=) 'physical'::pg_catalog.text, active"
+    PgResult slot = connection.query("SELECT slot_type OPERATOR(pg_catalog.=) 'physical'::pg_catalog.text, active,"
+                                     " wal_status OPERATOR(pg_catalog.=) 'lost'::pg_catalog.text"
                                      " FROM pg_catalog.pg_replication_slots"
                                      " WHERE slot_name OPERATOR(pg_catalog.=) $1::pg_catalog.text::pg_catalog.name",
                                      {QueryParameter{25, name, false, false}}, true);
@@ -29,6 +30,8 @@ std::string find_slot_problem(Connection &connection, const std::string &name, b
         return format("replication slot \"%s\" on the source is a logical one: a standby streams from a physical one", shown);
     if (slot && BinaryField(slot.get(), 0, 1).boolean())
         return format("replication slot \"%s\" on the source is in use", shown);
+    if (slot && PQgetisnull(slot.get(), 0, 2) == 0 && BinaryField(slot.get(), 0, 2).boolean())
+        return format("replication slot \"%s\" on the source has been invalidated: drop it, and have it created with --create-slot", shown);
     if (slot)
         return "";
     if (!create)

@@ -83,8 +83,9 @@ public:
     virtual SourceState state() = 0;
 
     // Reports every file a failback could need, exclusions applied, with checksums of everything that WAL does
-    // not track block by block. No WAL segments: those are asked for by name.
-    virtual void list_files(const std::function<void(FileEntry &&)> &report) = 0;
+    // not track block by block. No WAL segments: those are asked for by name. `begin` is called before the first; again,
+    // if the connection broke: then all that was reported before does not count, and everything is reported anew.
+    virtual void list_files(const std::function<void()> &begin, const std::function<void(FileEntry &&)> &report) = 0;
 
     // Keeps WAL from `from` on available until the source object is destroyed. Throws Error(wrong_state) if
     // it is gone already.

@@ -52,7 +52,7 @@ inline std::vector<std::vector<std::string>> checksum_ranges(ChunkReader &reader
 inline void expect_source_contract(Source &source, const TestDirectory &directory)
 {
     std::map<std::string, FileEntry> files;
-    source.list_files([&](FileEntry &&entry) {
+    source.list_files([] {}, [&](FileEntry &&entry) {
         std::string path = entry.path;
         EXPECT_TRUE(files.emplace(path, std::move(entry)).second) << path << " twice";
     });
