@@ -193,8 +193,8 @@ private:
         std::vector<std::string> problems = check_standby_to_be();
         warn_of_low_settings(context_, inspection);
         tell_warnings();
-        if (!problems.empty())
-            throw Error(ErrorCode::wrong_state, problems.front(), "", "The target is unchanged.");
+        if (options_.write_recovery_conf || !problems.empty())
+            preflight(context_, {}, {}, problems);
         only_looking_ = false;
         summary_.outcome = Outcome::no_rewind_required;
         if (!options_.dry_run)
