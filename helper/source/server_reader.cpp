@@ -53,8 +53,7 @@ struct Position {
 class ServerChunkReader : public ChunkReader {
 public:
     ServerChunkReader(const ServerSourceOptions &options, const std::string &schema)
-        : options_(options), connection_(std::make_unique<Connection>(options.connection)),
-          compression_(find_compression(options.compression)),
+        : options_(options), compression_(find_compression(options.compression)),
           level_(options.compression_level != 0 ? options.compression_level : compression_.default_level),
           read_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_read_chunks($1, $2, $3, $4, $5::pg_catalog.int4, true)"
                     " AS c OFFSET 0) AS s"),
@@ -162,7 +161,7 @@ private:
     }
 
     const ServerSourceOptions options_;
-    std::unique_ptr<Connection> connection_;
+    std::unique_ptr<Connection> connection_; // from the first request on, so that a failure to connect is retried too
     const CompressionAlgorithm &compression_;
     int level_;
     std::string read_sql_;
