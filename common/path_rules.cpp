@@ -173,6 +173,9 @@ bool is_excluded(std::string_view path)
 
 bool is_staging(std::string_view path)
 {
+    // Beside the files that we write: the note in pg_control's place, and what is not complete yet.
+    if (path.starts_with("global/pg_control.pg_failback") || path.ends_with(".pg_failback_tmp"))
+        return true;
     std::string_view part = take_part(path);
     if (part == "pg_tblspc") {
         take_part(path);

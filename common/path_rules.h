@@ -30,7 +30,8 @@ enum class PathClass {
     wal_other,         // anything else below pg_wal (archive_status, .partial, summaries, ...): never copied
     control_file,      // global/pg_control
     excluded,          // named in REWIND_FACTS "never copied": contents of pg_dynshmem, pg_notify, ...
-    staging,           // our own: pg_failback.* at the top, in pg_wal or in a tablespace's root
+    staging,           // our own: pg_failback.* at the top, in pg_wal or in a tablespace's root, and what lies beside files
+                       // that we write (global/pg_control.pg_failback*, *.pg_failback_tmp)
     configuration,     // settings that belong to each server: see is_configuration()
     other,             // anything else: SLRUs, maps, PG_VERSION, two-phase files, ...
 };

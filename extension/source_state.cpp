@@ -58,7 +58,7 @@ Datum source_state(FunctionCallInfo fcinfo)
         add(Int64GetDatum(wal.timeline()));
         add(LSNGetDatum(data.checkPoint));
         add(LSNGetDatum(data.checkPointCopy.redo));
-        add(LSNGetDatum(wal.in_recovery() ? data.minRecoveryPoint : wal.end()));
+        add(LSNGetDatum(wal.end()));
         add_text(log_directory);
         add_text(history);
         add(Int32GetDatum(data.MaxConnections));

@@ -41,19 +41,26 @@ public:
     {
         try {
             work();
-        } catch (const Error &first) {
-            progress_.break_line();
-            completion_.after_failure(first);
-            Error error = only_looking_ ? with_access_problems(first, target_) : first;
-            summary_.outcome = Outcome::failed;
-            summary_.error = error.what();
-            report();
-            throw error;
+        } catch (const Error &error) {
+            failed(error);
+        } catch (const std::exception &error) { // out of memory
+            failed(Error(ErrorCode::internal, error.what()));
         }
         report();
     }
 
 private:
+    [[noreturn]] void failed(const Error &first)
+    {
+        progress_.break_line();
+        completion_.after_failure(first);
+        Error error = only_looking_ ? with_access_problems(first, target_) : first;
+        summary_.outcome = Outcome::failed;
+        summary_.error = error.what();
+        report();
+        throw error;
+    }
+
     void work()
     {
         progress_.start(Phase::inspect);
@@ -88,6 +95,7 @@ private:
     void bring_level(Inspection &inspection, Source &source)
     {
         summary_.warnings.clear();
+        summary_.files_replaced = summary_.files_changed = summary_.files_removed = 0;
         std::optional<Difference> difference = finder_.find(inspection, source);
         if (!difference) {
             no_rewind_required(inspection);
@@ -128,7 +136,7 @@ private:
                 for (LocalFile &file : standby_files(context_, *server_, options_.config_files == ConfigFiles::source))
                     staged.local_files.push_back(std::move(file));
             reserve_slot();
-            completion_.commit_now(staged);
+            completion_.commit_now(staged, inspection.target_control);
         } catch (...) {
             // The run that completes this one does without the source.
             if (!completion_.committed())
@@ -197,17 +205,21 @@ private:
             preflight(context_, {}, {}, problems);
         only_looking_ = false;
         summary_.outcome = Outcome::no_rewind_required;
-        if (!options_.dry_run)
-            remove_staging(target_); // what the archive gave
-        remove_foreign_wal(context_, inspection);
-        if (options_.dry_run)
+        if (options_.dry_run) {
+            remove_foreign_wal(context_, inspection); // only tells
             return;
+        }
+        check_not_running(context_);
+        check_control_unchanged(context_, inspection.target_control, control_file_path);
         try {
+            // First what the source is asked for, as long as nothing has been changed.
             std::vector<LocalFile> files;
             // Nothing is taken from the source here, its configuration neither.
             if (options_.write_recovery_conf)
                 files = standby_files(context_, *server_, false);
             reserve_slot();
+            remove_staging(target_); // what the archive gave
+            remove_foreign_wal(context_, inspection);
             for (const LocalFile &file : files)
                 target_.write_file(file.path, {reinterpret_cast<const unsigned char *>(file.content.data()), file.content.size()},
                                    !options_.no_sync);

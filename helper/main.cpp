@@ -1,6 +1,7 @@
 // pg_failback: brings an old primary back as a standby of the new one.
 #include "common/error.h"
 #include "common/memory_reuse.h"
+#include "common/secrets.h"
 #include "helper/cancel.h"
 #include "helper/diff.h"
 #include "helper/failback.h"
@@ -22,7 +23,7 @@ std::string quoted_command_line(int argc, char *const argv[])
     std::string line;
     for (int i = 0; i < argc; i++) {
         std::string word(argv[i]);
-        if (word.find("password") != std::string::npos || (word.find("://") != std::string::npos && word.find('@') != std::string::npos))
+        if (may_hold_secret(word))
             word = "(connection string with a password)";
         bool plain = word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,@%+") ==
                      std::string::npos;

@@ -155,6 +155,18 @@ $old->stop('fast');
 ok((run_tool(failback_arguments()))[0], 'after it was stopped, the failback completes');
 starts_as_standby_ok('after a server was started meanwhile');
 
+# The same, but it is stopped again in time: what it wrote is in no plan.
+restore_target();
+$job = start_tool(failback_arguments(@slowly));
+wait_until_fetching($job);
+$old->start;
+$old->safe_psql('postgres', 'UPDATE kept SET t = t || t WHERE id <= 1000');
+$old->stop('fast');
+is(finish_tool($job), 1, 'a server started and stopped while the target is fetched: exit status 1');
+like($job->{output}, qr/error: a server has been started on the target since this run began/, 'a server started and stopped: the message says so');
+ok((run_tool(failback_arguments()))[0], 'a server started and stopped: the next run completes');
+starts_as_standby_ok('after a server was started and stopped meanwhile');
+
 # --- Interrupted: what was fetched is used by the next run, which asks the source whether it is still true ---
 restore_target();
 $job = start_tool(failback_arguments(@slowly, '--slot=of_the_standby', '--create-slot'));

@@ -46,18 +46,20 @@ EarlierRun Completion::complete_earlier_run()
     return EarlierRun::completed;
 }
 
-void Completion::commit_now(const StagedPlan &staged)
+void Completion::commit_now(const StagedPlan &staged, const ControlFile &inspected)
 {
     // A server may have been started on the target while we were copying, or be started right now: it finds
     // pg_control before the commit, and then we find it after the commit.
     check_not_running(context_);
+    check_control_unchanged(context_, inspected, control_file_path);
     staging_is_ours_ = false;
     try {
         commit(context_.target, staged, context_.command_line, !context_.options.no_sync);
         try {
             check_not_running(context_);
+            check_control_unchanged(context_, inspected, moved_control_path);
         } catch (const Error &) {
-            context_.target.rename(moved_control_path, control_file_path);
+            put_control_back();
             throw;
         }
     } catch (...) {
@@ -77,13 +79,21 @@ void Completion::take_control_away()
     try {
         check_not_running(context_);
     } catch (const Error &) {
-        context_.target.rename(moved_control_path, control_file_path);
+        put_control_back();
         throw;
     }
 }
 
+// On disk before anything goes that a run without pg_control would need.
+void Completion::put_control_back()
+{
+    context_.target.rename(moved_control_path, control_file_path);
+    if (!context_.options.no_sync)
+        context_.target.sync_parent(control_file_path);
+}
+
 // What the target can do without: a failure leaves no half of it, and does not keep pg_control away.
-bool Completion::leave_beside(const char *what, const char *path, const std::function<void()> &write)
+bool Completion::leave_beside(const char *what, const std::function<void()> &write, const std::function<void()> &remove)
 {
     try {
         write();
@@ -93,7 +103,10 @@ bool Completion::leave_beside(const char *what, const char *path, const std::fun
             throw;
         context_.progress.break_line();
         pg_log_warning("could not write %s: %s", what, error.what());
-        context_.target.remove_file(path);
+        try {
+            remove();
+        } catch (const Error &) { // a half of it is no reason either
+        }
         return false;
     }
 }
@@ -119,11 +132,13 @@ void Completion::complete(const StagedPlan &staged)
     bool manifest_written = true;
     try {
         finish(context_.target, staged, sync, [&] {
-            leave_beside("the record for \"verify\"", record_plan_path,
-                         [&] { write_record(context_.target, staged, sync != SyncKind::none); });
+            leave_beside("the record for \"verify\"",
+                         [&] { write_record(context_.target, staged, sync != SyncKind::none); },
+                         [&] { remove_record(context_.target); });
             if (!options.manifest_checksums.empty())
-                manifest_written = leave_beside("backup_manifest", backup_manifest_path,
-                                                [&] { write_manifest_of_result(context_, staged); });
+                manifest_written = leave_beside("backup_manifest",
+                                                [&] { write_manifest_of_result(context_, staged); },
+                                                [&] { context_.target.remove_file(backup_manifest_path); });
         });
     } catch (const Error &) {
         committed_ = control_file_is_aside();
@@ -132,6 +147,7 @@ void Completion::complete(const StagedPlan &staged)
         throw;
     }
     committed_ = false;
+    finished_ = true;
     if (options.verify)
         verify_finished_pages(context_, staged);
     context_.progress.finish();
@@ -151,6 +167,8 @@ void Completion::after_failure(const Error &error) noexcept
         pg_log_warning("the target cannot be started until this command is run again and completes");
     else if (kept)
         pg_log_warning("the target is unchanged; the next run uses what was fetched so far, which stays in \"%s\"", staging_name);
+    else if (error.code() == ErrorCode::cancelled && finished_)
+        pg_log_warning("the target is complete, but has not been verified");
     else if (error.code() == ErrorCode::cancelled)
         pg_log_warning("the target is unchanged");
 }

@@ -1,6 +1,7 @@
 // The commit and what comes after it; and what an earlier run has left of either.
 #pragma once
 
+#include "helper/cluster/control_file.h"
 #include "helper/phases/context.h"
 #include "helper/target/staged_plan.h"
 
@@ -25,8 +26,9 @@ public:
     // From now on a failure removes the staging directories, or leaves them for the next run: they are this run's.
     void begin_staging() { staging_is_ours_ = !context_.options.dry_run; }
 
-    // The point of no return. Throws Error; whether it was passed is known to after_failure().
-    void commit_now(const StagedPlan &staged);
+    // The point of no return; not taken if pg_control is no longer what was inspected. Throws Error; whether it was passed
+    // is known to committed() and after_failure().
+    void commit_now(const StagedPlan &staged, const ControlFile &inspected);
 
     // Apply and finish.
     void complete(const StagedPlan &staged);
@@ -40,12 +42,14 @@ public:
 private:
     void clear_staging() noexcept;
     void take_control_away();
-    bool leave_beside(const char *what, const char *path, const std::function<void()> &write);
+    void put_control_back();
+    bool leave_beside(const char *what, const std::function<void()> &write, const std::function<void()> &remove);
     bool something_is_staged() const noexcept;
     bool control_file_is_aside() const noexcept;
 
     const Context &context_;
     bool committed_ = false;
+    bool finished_ = false; // all that can still fail is a look at the result
     bool unclear_ = false; // until this run's commit the target is to be known as such
     bool staging_is_ours_ = false; // made by this run, before its commit
 };

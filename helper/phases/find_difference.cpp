@@ -5,6 +5,8 @@
 #include "helper/phases/scan.h"
 #include "helper/phases/wal_supply.h"
 
+#include <algorithm>
+
 namespace failback {
 
 std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source &source)
@@ -15,7 +17,15 @@ std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source 
         wal.find_history(context_, inspection);
         ScanOutcome found = scan(context_, inspection, wal.segments(), source);
         found.difference.restored_wal = wal.restored();
-        if (found.verdict == ScanOutcome::Verdict::no_rewind && !source_has_wal(source, found.target_end, found.reason))
+        if (found.verdict == ScanOutcome::Verdict::source_behind)
+            throw Error(ErrorCode::wrong_state, "the source is a standby that is behind the target",
+                        format("Its WAL ends at %s on the target's own timeline, the target's goes on to %s.",
+                               found.difference.divergence.text().c_str(), found.target_end.text().c_str()),
+                        "The target is unchanged. Let the source catch up, or promote it if what only the target has is to be given up;"
+                        " then run the command again.");
+        // A standby that has received what it has not replayed yet cannot hold that, but does not lose it either.
+        Lsn needed = std::min(found.target_end, inspection.source_state.current);
+        if (found.verdict == ScanOutcome::Verdict::no_rewind && !source_has_wal(source, needed, found.reason))
             found.verdict = ScanOutcome::Verdict::unusable;
         if (found.verdict == ScanOutcome::Verdict::no_rewind)
             return std::nullopt;

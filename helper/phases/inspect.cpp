@@ -2,10 +2,13 @@
 
 #include "helper/cluster/running_server.h"
 
+#include <algorithm>
+
 namespace failback {
 
 namespace {
 
+constexpr int64_t max_control_bytes = 1024 * 1024;
 constexpr int64_t max_history_bytes = 16 * 1024 * 1024;
 
 TimelineHistory read_target_history(const TargetDirectory &target, TimelineId timeline)
@@ -42,11 +45,20 @@ void check_not_running(const Context &context)
                     "", "Stop it, for example with \"pg_ctl stop\".");
 }
 
+void check_control_unchanged(const Context &context, const ControlFile &inspected, const char *path)
+{
+    auto now = context.target.read_file(path, max_control_bytes);
+    if (!now || !std::ranges::equal(*now, inspected.image))
+        throw Error(ErrorCode::wrong_state, "a server has been started on the target since this run began",
+                    format("\"%s\" has changed.", context.target.absolute(control_file_path).c_str()),
+                    "Nothing was changed by this run. Make sure that the server stays down, and run the command again.");
+}
+
 ControlFile inspect_target(const Context &context)
 {
     check_not_running(context);
     const TargetDirectory &target = context.target;
-    auto bytes = target.read_file(control_file_path, 1024 * 1024);
+    auto bytes = target.read_file(control_file_path, max_control_bytes);
     if (!bytes)
         throw Error(ErrorCode::undefined_file, format("\"%s\" does not exist", target.absolute(control_file_path).c_str()),
                     "", "The target must be the data directory of a PostgreSQL server.");

@@ -21,6 +21,10 @@ struct Inspection {
 // Throws Error(wrong_state) if a server uses the target.
 void check_not_running(const Context &context);
 
+// Throws Error(wrong_state) unless the file at `path` is still the pg_control that was read when the run began: a server that
+// was started on the target meanwhile, and stopped again, has changed what the plan does not know of.
+void check_control_unchanged(const Context &context, const ControlFile &inspected, const char *path);
+
 // The target's own control file; checks that no server uses the directory. Throws Error(wrong_state).
 ControlFile inspect_target(const Context &context);
 

@@ -130,6 +130,13 @@ bool is_link_target(std::string_view target)
            std::none_of(target.begin(), target.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
+bool is_server_setting(std::string_view path)
+{
+    constexpr std::string_view files[] = {"standby.signal", "recovery.signal", "postgresql.auto.conf", "postgresql.conf", "pg_hba.conf",
+                                          "pg_ident.conf"};
+    return std::find(std::begin(files), std::end(files), path) != std::end(files);
+}
+
 // Every name comes from the other side. Links are only where PostgreSQL has its own, what lies in a tablespace is this
 // cluster's directory there, and whatever is in a directory comes with that directory.
 void check_source_paths(const std::vector<FileEntry> &source, const std::string &tablespace_directory)
@@ -150,6 +157,9 @@ void check_source_paths(const std::vector<FileEntry> &source, const std::string 
         std::string_view oid = rest.substr(0, rest.find('/'));
         bool is_tablespace = below && oid == rest && !oid.empty() && oid.find_first_not_of("0123456789") == std::string_view::npos;
         if (size_t slash = path.rfind('/'); slash != std::string_view::npos && !directories.contains(path.substr(0, slash)))
+            refuse(entry);
+        // Files of ours or of the server's come to lie there.
+        if (entry.kind != FileKind::regular && is_server_setting(path))
             refuse(entry);
         if (entry.kind == FileKind::symlink) {
             if (!is_link_target(entry.link_target) || (path != "pg_wal" && !is_tablespace))

@@ -43,6 +43,15 @@ public:
             return;
         }
         Difference &found = outcome_.difference;
+        const SourceState &source = inspection_.source_state;
+        if (source_may_be_behind_ && !source_goes_on(wal_, inspection_, source_, found.divergence)) {
+            outcome_.verdict = ScanOutcome::Verdict::source_behind;
+            return;
+        }
+        // Pages that the target has kept would be ahead of the end of recovery.
+        if (source.in_recovery && source.current < found.divergence)
+            throw Unusable{"the source, a standby, has replayed WAL only up to " + source.current.text() +
+                           ", which is before the divergence at " + found.divergence.text()};
         const ControlFile &control = inspection_.target_control;
         auto wal_of_both = make_shared_segments(wal_, source_, inspection_.segment_size, found.divergence);
         found.common = find_last_checkpoint(*wal_of_both, inspection_.target_history, inspection_.segment_size,
@@ -89,6 +98,8 @@ private:
         auto hidden = find_hidden_divergence(wal_, inspection_, source_, last_common.begin, upto);
         if (!hidden && !beyond)
             return false;
+        // A primary that has less is another server; a standby may have received less up to now.
+        source_may_be_behind_ = hidden && !beyond && inspection_.source_state.in_recovery;
         if (hidden)
             found.divergence = *hidden;
         return true;
@@ -139,6 +150,7 @@ private:
     Source &source_;
     ScanOutcome outcome_;
     TimelineEntry last_common_{};
+    bool source_may_be_behind_ = false;
 };
 
 } // namespace

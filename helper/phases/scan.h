@@ -14,11 +14,12 @@ struct ScanOutcome {
         rewind,    // `difference` tells what to fetch
         no_rewind, // the target's WAL ends before or at the divergence: it can follow the source as it is
         unusable,  // WAL does not tell; only a comparison of content can
+        source_behind, // the source is a standby whose WAL ends at `difference.divergence`, before the target's
     };
     Verdict verdict = Verdict::rewind;
     Difference difference;
     std::string reason; // why unusable; the divergence may be known all the same
-    Lsn target_end;     // no_rewind: where the target's WAL ends
+    Lsn target_end;     // no_rewind, source_behind: where the target's WAL ends
 };
 
 // `wal` supplies the target's segments. Throws Error only for what a comparison could not do either (cancelled, connection lost).

@@ -1,7 +1,9 @@
 #include "helper/phases/shared_history.h"
 
 #include "common/checksum.h"
+#include "helper/phases/shared_segments.h"
 #include "helper/plan/wal_plan.h"
+#include "helper/wal/wal_reader.h"
 #include "helper/wal/wal_scan.h"
 
 #include <algorithm>
@@ -55,6 +57,12 @@ private:
     Lsn end_;
 };
 
+class NoSegments : public SegmentProvider {
+public:
+    std::unique_ptr<WalSegment> open(TimelineId, uint64_t) override { return nullptr; }
+    std::string describe() const override { return "nothing"; }
+};
+
 constexpr uint32_t block_bytes = 8192; // compared at a time; no relation to the cluster's block size
 // A shared beginning of a segment shorter than this proves nothing: headers are alike in any two histories.
 constexpr uint64_t telling_bytes = 64 * 1024;
@@ -94,6 +102,12 @@ private:
                            Lsn{(segment + 1) * inspection_.segment_size}.text().c_str()));
     }
 
+    // A standby may not have received it yet.
+    bool is_beyond_source(uint64_t segment) const
+    {
+        return inspection_.source_state.in_recovery && segment * inspection_.segment_size >= inspection_.source_state.current.value;
+    }
+
     // The target's segment under the newest of its timelines that has any of it: a timeline begins with a copy of what
     // came before it in the segment, and the older file may have been renamed (.partial) then.
     std::unique_ptr<WalSegment> target_segment(uint64_t segment)
@@ -129,6 +143,8 @@ private:
                     answered = at + block_bytes;
                 }
             });
+            if (answered == 0 && is_beyond_source(segment))
+                return Lsn{segment * size};
             if (answered != rounded)
                 unknown(segment, "source");
         }
@@ -150,6 +166,8 @@ private:
             auto bytes = row_content(row, buffer);
             theirs.insert(theirs.end(), bytes.begin(), bytes.end());
         });
+        if (theirs.empty() && offset == 0 && is_beyond_source(segment))
+            return Lsn{segment * inspection_.segment_size};
         if (theirs.size() != static_cast<size_t>(length))
             unknown(segment, "source");
         auto bytes = mine.bytes(static_cast<size_t>(offset), static_cast<size_t>(length));
@@ -185,6 +203,25 @@ private:
 };
 
 } // namespace
+
+bool source_goes_on(SegmentProvider &target_wal, const Inspection &inspection, Source &source, Lsn divergence)
+{
+    WalOrigin origin{&inspection.target_history, inspection.segment_size, inspection.target_control.data.system_identifier};
+    // The last record that both have: what follows it on the source must name it, or it is a leftover in a recycled file.
+    WalReader mine(target_wal, origin);
+    mine.seek_before(divergence);
+    WalRecord record;
+    std::optional<Lsn> last_common;
+    while (mine.next(record) && record.start < divergence)
+        last_common = record.start;
+    NoSegments none;
+    auto segments = make_shared_segments(none, source, inspection.segment_size, Lsn{~uint64_t{0}});
+    WalReader theirs(*segments, origin);
+    theirs.seek(last_common.value_or(divergence));
+    if (last_common && !theirs.next(record))
+        return false;
+    return theirs.next(record);
+}
 
 std::optional<Lsn> find_hidden_divergence(SegmentProvider &target_wal, const Inspection &inspection, Source &source,
                                           Lsn since, Lsn upto)

@@ -38,6 +38,13 @@ public:
         SourceState state = source_.state();
         RecoveryEnd end = source_.recovery_end();
         check_unchanged(state, end);
+        // What the target has kept is of WAL before the divergence: recovery has to come as far, or it would be ahead.
+        if (difference_.divergence.valid() && end.lsn < difference_.divergence && !end.in_recovery)
+            throw Error(ErrorCode::protocol_violation,
+                        format("the source says that its WAL ends at %s, which cannot be", end.lsn.text().c_str()));
+        if (difference_.divergence.valid() && end.lsn < difference_.divergence)
+            throw NeedsComparison{format("the source has replayed WAL only up to %s, which is before the divergence at %s",
+                                         end.lsn.text().c_str(), difference_.divergence.text().c_str())};
         complete_wal(end.lsn);
 
         ControlFile control = parse_control_file(state.control_file, "pg_control of the source");
@@ -60,7 +67,7 @@ private:
             bool wal_is_to_blame = error.code() == ErrorCode::undefined_file || error.code() == ErrorCode::data_corrupted ||
                                    error.code() == ErrorCode::wrong_state;
             if (wal_is_to_blame && difference_.divergence.valid())
-                throw NeedsComparison{error.what()};
+                throw NeedsComparison{error.detail().empty() ? error.what() : std::string(error.what()) + " (" + error.detail() + ")"};
             throw;
         }
     }
@@ -122,7 +129,8 @@ private:
                             format("WAL segment \"%s\", which recovery needs, %s on the source", action.path.c_str(),
                                    gone ? "is gone" : "is incomplete"),
                             "The target does not have it either.",
-                            "Restore it into the target's pg_wal from the WAL archive, or take a new base backup.");
+                            "The target is unchanged. Run the command again; if this happens again, raise wal_keep_size and"
+                            " max_slot_wal_keep_size on the source meanwhile.");
         }
     }
 

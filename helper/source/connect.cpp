@@ -1,5 +1,6 @@
 #include "helper/source/connect.h"
 
+#include "common/secrets.h"
 #include "helper/cancel.h"
 #include "helper/source/connection.h"
 
@@ -30,7 +31,7 @@ void check_conninfo(const std::string &conninfo)
     if (is_conninfo && options == nullptr) {
         std::string message = printable(problem);
         PQfreemem(problem);
-        bool secret = conninfo.find("password") != std::string::npos || conninfo.find('@') != std::string::npos;
+        bool secret = may_hold_secret(conninfo) || conninfo.find('@') != std::string::npos;
         throw Error(ErrorCode::invalid_parameter, "the connection string given as --source-server is not valid",
                     secret ? "What is wrong with it is not shown, as it may hold a password." : message,
                     "Values with spaces, quotes or backslashes are written in single quotes, in URIs percent-encoded.");

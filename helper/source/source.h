@@ -22,7 +22,7 @@ struct SourceState {
     std::vector<unsigned char> control_file; // pg_control, whole and with a right CRC
     bool in_recovery = false;
     TimelineId timeline;     // the running one, which pg_control may not show yet
-    Lsn current;             // insert position, or minRecoveryPoint of a standby
+    Lsn current;             // insert position; of a standby the end of what it has replayed
     std::string history;     // content of the running timeline's history file, empty for timeline 1
     bool full_page_writes = false;
     std::string wal_level;

@@ -44,6 +44,13 @@ void write_record(const TargetDirectory &target, const StagedPlan &plan, bool sy
     }
 }
 
+void remove_record(const TargetDirectory &target)
+{
+    target.remove_file(record_plan_path);
+    target.remove_file(record_pieces_path);
+    target.remove_directory(record_directory);
+}
+
 std::optional<StagedPlan> read_record(const TargetDirectory &target)
 {
     auto bytes = target.read_file(record_plan_path, max_plan_bytes);

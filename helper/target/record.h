@@ -14,6 +14,8 @@ inline constexpr const char *record_plan_path = "pg_failback.record/plan";
 // From the redo files that are still staged. Replaces an earlier record.
 void write_record(const TargetDirectory &target, const StagedPlan &plan, bool sync);
 
+void remove_record(const TargetDirectory &target);
+
 // nullopt if there is none. Throws Error(data_corrupted). Its redo_files are the record's own; of the local files it has
 // backup_label only, and of the actions no configuration: the others may be edited before the start.
 std::optional<StagedPlan> read_record(const TargetDirectory &target);

@@ -125,10 +125,16 @@ void TargetDirectory::write_file(std::string_view path, std::span<const unsigned
 {
     std::string temporary = temporary_name(path);
     FileDescriptor fd = open_write(temporary, O_CREAT | O_TRUNC);
-    write_at(fd.get(), content, 0, absolute(temporary));
-    if (sync && ::fsync(fd.get()) != 0)
-        throw io_error("flush file", absolute(temporary), errno);
-    rename(temporary, path);
+    try {
+        write_at(fd.get(), content, 0, absolute(temporary));
+        if (sync && ::fsync(fd.get()) != 0)
+            throw io_error("flush file", absolute(temporary), errno);
+        rename(temporary, path);
+    } catch (...) {
+        // On a full disk others need its space.
+        ::unlinkat(beneath_.open_parent(temporary).get(), std::string(last_part(temporary)).c_str(), 0);
+        throw;
+    }
     if (sync)
         sync_parent(path);
 }
