@@ -10,9 +10,11 @@ RunningWal RunningWal::look(const ControlImage &control)
     wal.in_recovery_ = RecoveryInProgress();
     if (wal.in_recovery_) {
         wal.end_ = std::max(GetXLogReplayRecPtr(&wal.timeline_), control.data().minRecoveryPoint);
+        wal.on_disk_ = wal.end_;
     } else {
         // pg_control shows the timeline of the last checkpoint; after a promotion that is the old one.
         wal.timeline_ = GetWALInsertionTimeLine();
+        wal.on_disk_ = GetFlushRecPtr(nullptr);
         wal.end_ = GetXLogInsertRecPtr();
     }
     const List *entries = pg_call([&] { return readTimeLineHistory(wal.timeline_); });

@@ -15,9 +15,9 @@ public:
     XLogRecPtr end() const { return end_; } // insert position, or as above
 
     XLogSegNo segment_of(XLogRecPtr lsn) const { return lsn / static_cast<uint64_t>(wal_segment_size); }
-    // The last one with a record in it. An idle server's insert position may stand just after the header of the next
-    // segment, which has not been made yet.
-    XLogSegNo last_segment() const { return end_ <= SizeOfXLogLongPHD ? 0 : segment_of(end_ - SizeOfXLogLongPHD - 1); }
+    // The last one with a record in it that is on disk: what is only in WAL buffers, several segments perhaps, has no file
+    // yet, nor has the next segment where the position stands just after its header.
+    XLogSegNo last_segment() const { return on_disk_ <= SizeOfXLogLongPHD ? 0 : segment_of(on_disk_ - SizeOfXLogLongPHD - 1); }
     // The timeline in the name of the segment: the newest that had begun by its end.
     TimeLineID timeline_of_segment(XLogSegNo segment) const;
     // "pg_wal/000000010000000000000001"
@@ -33,6 +33,7 @@ private:
     bool in_recovery_ = false;
     TimeLineID timeline_ = 0;
     XLogRecPtr end_ = 0;
+    XLogRecPtr on_disk_ = 0; // flushed up to here, or as end_ on a standby
     std::vector<Begin> begins_; // newest timeline first
 };
 

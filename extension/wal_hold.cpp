@@ -103,7 +103,7 @@ Datum hold_wal(FunctionCallInfo fcinfo)
         drop_slot(name);
         throw Error(ErrorCode::wrong_state, format("WAL from location %s on is gone", lsn_text(lsn).c_str()),
                     format("File \"%s\" has already been removed.", missing->c_str()),
-                    "Raise wal_keep_size on the source, or take the WAL from its archive.");
+                    "Raise wal_keep_size or max_slot_wal_keep_size on the source, or take the WAL from its archive.");
     }
     return pg_call([&] { return CStringGetTextDatum(name.text); });
 }

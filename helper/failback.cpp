@@ -43,7 +43,9 @@ public:
             work();
         } catch (const Error &error) {
             failed(error);
-        } catch (const std::exception &error) { // out of memory
+        } catch (const std::bad_alloc &) {
+            failed(Error(ErrorCode::limit_exceeded, "out of memory"));
+        } catch (const std::exception &error) {
             failed(Error(ErrorCode::internal, error.what()));
         }
         report();
@@ -108,14 +110,18 @@ private:
             progress_.start(Phase::compare);
             difference->blocks = compare_blocks(context_, inspection, manifests, source);
             progress_.start(Phase::plan);
+            // It took long: if the source could not keep the WAL, that is better known before anything is fetched.
+            source.hold_wal(difference->start.redo);
         }
         Plan plan = make_plan(context_, inspection, *difference, manifests);
         // The WAL to come is not known yet; what there is by now is close enough for the space it takes.
         WalPlanInput wal = wal_plan_input(inspection, *difference, manifests, inspection.source_state.current);
         std::vector<FileAction> wal_actions = plan_wal(wal);
-        if (!finder_.compares())
-            if (auto reason = reason_to_compare(context_, inspection, manifests, plan, wal_actions, source))
+        if (!finder_.compares() && !finder_.insists_on_wal())
+            if (auto reason = reason_to_compare(context_, inspection, manifests, plan, wal_actions, source)) {
+                finder_.could_go_by_wal();
                 throw NeedsComparison{*reason};
+            }
         std::vector<std::string> problems = check_standby_to_be();
         tell_warnings();
         preflight(context_, plan, wal_actions, problems);

@@ -49,18 +49,33 @@ ok($succeeded, 'by WAL') or diag($output);
 my $still = (run_command([ tool(), 'diff', '-D', $copy, @source ]))[0];
 like($still, qr/^differs +\Q$quiet\E: 3 of \d+ blocks/m, 'diff finds the rotten pages that going by WAL has left');
 
+# Whether the load was there all the time.
+my $served = 0;
+sub under_load_ok
+{
+	my ($what) = @_;
+	my $before = $served;
+	$served = $new->safe_psql('postgres', 'SELECT count(*) FROM pgbench_history');
+	ok($load->{handle}->pumpable, "$what: the load is there") or diag($load->{output});
+	cmp_ok($served, '>', $before, "$what: and is served");
+	return;
+}
+
 # The primary under load, slowly and then as it comes.
+under_load_ok('before');
 my $report = PostgreSQL::Test::Utils::tempdir() . '/report';
 failback_ok($old, $new, compares => 1, options => [ '--mode=compare', '--max-rate-read=30M', "--report=$report" ]);
 my $facts = decode_json(slurp_file($report));
 my $slowest = $facts->{bytes}{compared} / 30 / 1024 / 1024;
 cmp_ok($facts->{seconds}{compare}, '>=', 0.9 * $slowest, '--max-rate-read is kept');
 cmp_ok($facts->{bytes}{compared}, '>', 40_000_000, 'everything was compared');
+under_load_ok('after comparing');
 is($old->safe_psql('postgres', "SELECT count(*), to_regclass('lost') FROM quiet"), '30000|', 'the rotten table can be read');
 
 # A standby of it, which replays all that load.
 $old->stop('fast');
 failback_ok($old, $mirror, compares => 1, options => ['--mode=compare']);
+under_load_ok('after comparing with a standby');
 is(readlink((glob $old->data_dir . '/pg_tblspc/*')[0]), "$place/old", 'the tablespace is where it was');
 $load->{handle}->signal('INT');
 IPC::Run::finish($load->{handle});

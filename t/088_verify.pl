@@ -54,6 +54,14 @@ ok(-e $old->data_dir . '/backup_label' && -e $old->data_dir . '/global/pg_contro
 ($succeeded, $output, $status) = verify();
 is($status, 1, 'the command "verify" finds it too');
 like($output, qr/error: file "\Q$at_rest\E"/, 'and names it');
+# What cannot be read is a defect like others, and does not hide them.
+my ($unreadable) = grep { m{^base/1/\d+$} && -s $old->data_dir . "/$_" } files_below($old->data_dir);
+chmod 0, $old->data_dir . "/$unreadable";
+($succeeded, $output, $status) = verify();
+is($status, 1, 'a file that cannot be read: exit status 1');
+like($output, qr/error: file "\Q$unreadable\E" cannot be read: .*Permission denied/, 'it is named');
+like($output, qr/error: file "\Q$at_rest\E"/, 'and so is the page');
+chmod 0600, $old->data_dir . "/$unreadable";
 
 ($succeeded, $output, $status) = run_tool(@failback, '--mode=compare', '--verify');
 is($status, 0, '--mode=compare heals it') or diag($output);

@@ -16,6 +16,7 @@ my $rounds = $ENV{PROPERTY_ROUNDS} || 2;
 my $first_seed = $ENV{PROPERTY_SEED} // time() % 1_000_000;
 diag("PROPERTY_SEED=$first_seed PROPERTY_ROUNDS=$rounds");
 my %ways;
+my %work = (statements => 0, logs => []);
 
 # Starts a psql that does this work, failing statements included.
 sub start_work
@@ -30,6 +31,8 @@ sub start_work
 		$text .= "$_->[1];\n";
 	}
 	my $path = write_sql($text);
+	$work{statements} += @work;
+	push @{ $work{logs} }, "$path.log";
 	return IPC::Run::start([ 'psql', '-X', '-q', '-d', $node->connstr('postgres'), '-f', $path ],
 		'<', \undef, '>', '/dev/null', '2>', "$path.log");
 }
@@ -196,5 +199,8 @@ for my $round (1 .. $rounds)
 	last if !Test::More->builder->is_passing;
 }
 diag(join('; ', map { "$ways{$_} x $_" } sort keys %ways));
+my $failed = 0;
+$failed += () = slurp_file($_) =~ /ERROR:/g for grep { -e } @{ $work{logs} };
+cmp_ok($failed, '<', $work{statements} / 2, "most of $work{statements} random statements do something");
 $_->stop('fast') for ($standby, $source);
 done_testing();

@@ -1,5 +1,6 @@
 #include "helper/fetch/fetch.h"
 
+#include "helper/cancel.h"
 #include "helper/fetch/stager.h"
 #include "helper/fetch/take_over.h"
 #include "helper/target/parallel.h"
@@ -74,6 +75,7 @@ private:
         thread_local std::vector<unsigned char> buffer(copy_buffer_bytes);
         auto checksummer = default_checksum_algorithm().start();
         for (int64_t at = from; at < to;) {
+            check_cancelled();
             size_t want = static_cast<size_t>(std::min<int64_t>(to - at, static_cast<int64_t>(copy_buffer_bytes)));
             auto content = std::span(buffer).first(want);
             size_t got = read_at(in, content, at, target_.absolute(path));

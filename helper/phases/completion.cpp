@@ -52,6 +52,10 @@ void Completion::commit_now(const StagedPlan &staged, const ControlFile &inspect
     // pg_control before the commit, and then we find it after the commit.
     check_not_running(context_);
     check_control_unchanged(context_, inspected, control_file_path);
+    // A server that crashed may have left in memory what was found equal and is kept, and replay begins at the source's
+    // checkpoint: nothing would bring it back.
+    if (context_.summary.compared && !inspected.cleanly_shut_down() && !context_.options.no_sync)
+        sync_filesystems(context_.target);
     staging_is_ours_ = false;
     try {
         commit(context_.target, staged, context_.command_line, !context_.options.no_sync);

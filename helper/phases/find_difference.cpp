@@ -39,7 +39,26 @@ std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source 
         compare_because(found.reason);
     }
     compare_ = true;
-    context_.summary.compared = true;
+    try {
+        Difference difference = begin_comparing(inspection, source);
+        context_.summary.compared = true;
+        return difference;
+    } catch (const Error &error) {
+        bool source_refuses = error.code() == ErrorCode::wrong_state || error.code() == ErrorCode::internal ||
+                              error.code() == ErrorCode::undefined_file;
+        if (!wal_would_do_ || !source_refuses)
+            throw;
+        context_.progress.break_line();
+        pg_log_info("going by WAL all the same, because contents cannot be compared: %s", error.what());
+        compare_ = false;
+        wal_would_do_ = false;
+        insist_on_wal_ = true;
+    }
+    return find(inspection, source);
+}
+
+Difference DifferenceFinder::begin_comparing(Inspection &inspection, Source &source) const
+{
     Difference difference;
     if (context_.options.dry_run) {
         // Nothing is fetched that replay would have to repair: no backup is needed, and no checkpoint on the source.

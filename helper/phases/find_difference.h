@@ -21,7 +21,12 @@ public:
     void compare_because(const std::string &reason);
     bool compares() const { return compare_; }
 
+    // Comparing will be a choice: if the source cannot begin it, WAL does after all.
+    void could_go_by_wal() { wal_would_do_ = true; }
+    bool insists_on_wal() const { return insist_on_wal_; }
+
 private:
+    Difference begin_comparing(Inspection &inspection, Source &source) const;
     bool source_has_wal(Source &source, Lsn from, std::string &reason) const;
     Lsn wal_needed_from_source(const Inspection &inspection, const Difference &difference) const;
     void announce_divergence(const Difference &found) const;
@@ -29,6 +34,8 @@ private:
 
     const Context &context_;
     bool compare_ = false;
+    bool wal_would_do_ = false;
+    bool insist_on_wal_ = false;
 };
 
 } // namespace failback

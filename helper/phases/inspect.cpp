@@ -26,10 +26,6 @@ TimelineHistory read_target_history(const TargetDirectory &target, TimelineId ti
 
 void check_source(const SourceState &state)
 {
-    // Without full-page images a page that was torn while it was copied could not be repaired by replay.
-    if (!state.full_page_writes)
-        throw Error(ErrorCode::wrong_state, "full_page_writes is off on the source", "",
-                    "Set full_page_writes = on in the source's configuration, reload it, run CHECKPOINT, and try again.");
     if (state.wal_level == "minimal")
         throw Error(ErrorCode::wrong_state, "wal_level is \"minimal\" on the source: it can have no standby", "",
                     "Set wal_level to \"replica\" on the source and restart it.");

@@ -68,6 +68,10 @@ public:
         WalScanResult wal = scan_wal(*wal_of_both, options);
         context_.summary.lost = wal.lost;
         check_hints_are_logged(control);
+        // Without full-page images a page that was torn while it was copied could not be repaired by replay. A standby's own
+        // setting says nothing about the WAL that it replays.
+        if (!source.full_page_writes && !source.in_recovery)
+            throw Unusable{"full_page_writes is off on the source"};
         if (!inspection_.source_control.data.checkPointCopy.fullPageWrites)
             throw Unusable{"full_page_writes was off on the source at its last checkpoint"};
         if (control.data.data_checksum_version == 0 && wal.parameters_changed)

@@ -1,5 +1,6 @@
 #include "helper/phases/transfer.h"
 
+#include "helper/cancel.h"
 #include "helper/cluster/backup_label.h"
 #include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
@@ -147,6 +148,7 @@ private:
         options.system_identifier = inspection_.source_control.data.system_identifier;
         options.start = difference_.start.redo;
         options.end = end;
+        options.tick = [] { check_cancelled(); };
         return check_replay(*wal, options);
     }
 

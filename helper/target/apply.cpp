@@ -169,18 +169,6 @@ void sync_directories(const TargetDirectory &target, const StagedPlan &plan, int
     });
 }
 
-// One flush for each filesystem that may be involved: the data directory's, pg_wal's and each tablespace's.
-void sync_filesystems(const TargetDirectory &target, const StagedPlan &plan)
-{
-    std::set<std::string> roots = {""};
-    for (const FileAction &action : plan.actions)
-        roots.insert(parent_of(staging_directory(action.path)));
-    // One that is gone was a link, or has nothing left to flush.
-    for (const std::string &directory : roots)
-        if (FileDescriptor fd = target.open_directory(directory); fd && ::syncfs(fd.get()) != 0)
-            throw io_error("flush filesystem of", target.absolute(directory), errno);
-}
-
 } // namespace
 
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options)
@@ -200,7 +188,7 @@ void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOpt
     if (options.sync == SyncKind::fsync)
         sync_directories(target, plan, options.threads);
     else if (options.sync == SyncKind::syncfs)
-        sync_filesystems(target, plan);
+        sync_filesystems(target);
 }
 
 void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync,

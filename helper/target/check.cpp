@@ -94,6 +94,20 @@ Error damaged(const std::string &path, int64_t offset)
 
 } // namespace
 
+bool report_unreadable(Defect &&where, const std::function<void(Defect &&)> &report, const std::function<void()> &read)
+{
+    try {
+        read();
+        return true;
+    } catch (const Error &error) {
+        if (error.code() != ErrorCode::io_error && error.code() != ErrorCode::access_denied)
+            throw;
+        where.problem = std::string("cannot be read: ") + error.what();
+        report(std::move(where));
+        return false;
+    }
+}
+
 StagedPlan read_staged_plan(const TargetDirectory &target)
 {
     auto bytes = target.read_file(staged_plan_path, max_plan_bytes);
@@ -147,8 +161,11 @@ int64_t check_applied(const TargetDirectory &target, const StagedPlan &plan, int
             report({action.path, 0, 0, "is missing"});
             return;
         }
-        int64_t size = size_of(target.open_read(action.path), target.absolute(action.path));
-        if (size != action.size) {
+        int64_t size = -1;
+        if (!report_unreadable({action.path, 0, 0, ""}, report,
+                               [&] { size = size_of(target.open_read(action.path), target.absolute(action.path)); })) {
+            whole[i] = false;
+        } else if (size != action.size) {
             whole[i] = false;
             report({action.path, 0, 0, format("has %lld bytes instead of %lld", static_cast<long long>(size),
                                               static_cast<long long>(action.size))});
@@ -159,7 +176,9 @@ int64_t check_applied(const TargetDirectory &target, const StagedPlan &plan, int
         read_redo_file(target, plan.redo_files[i].path, plan.redo_files[i].length, [&](const RedoRecord &record) {
             for (const RedoPiece &piece : record.pieces) {
                 const std::string &path = checker.action(piece).path;
-                if (whole[piece.action] && !checker.holds(piece))
+                bool good = true;
+                if (whole[piece.action] &&
+                    report_unreadable({path, piece.offset, piece.length, ""}, report, [&] { good = checker.holds(piece); }) && !good)
                     report({path, piece.offset, piece.length, "differs from what was fetched"});
                 bytes += piece.length;
                 if (progress)

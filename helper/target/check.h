@@ -24,6 +24,10 @@ struct Defect {
     std::string problem; // "is missing", "differs from what was fetched", ...
 };
 
+// Runs `read`; what the disk does not give (the likeliest defect of all) is reported as a defect there, so that all others are
+// found too. False then.
+bool report_unreadable(Defect &&where, const std::function<void(Defect &&)> &report, const std::function<void()> &read);
+
 // Reads what apply() has written, sizes and fetched content, and reports what is not as it was fetched; from any thread.
 // Returns the bytes read. Throws Error(data_corrupted) if the redo files are damaged.
 int64_t check_applied(const TargetDirectory &target, const StagedPlan &plan, int threads,

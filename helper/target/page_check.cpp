@@ -55,11 +55,19 @@ public:
 
     int64_t run(const TargetDirectory &target)
     {
+        int64_t position = 0;
+        report_unreadable({file_.path, 0, 0, ""}, report_, [&] { read(target, position); });
+        flush();
+        return position;
+    }
+
+private:
+    void read(const TargetDirectory &target, int64_t &position)
+    {
         FileDescriptor fd = target.open_read(file_.path);
         ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
         alignas(8) thread_local char pages[pages_per_read * BLCKSZ];
         auto bytes = std::span(reinterpret_cast<unsigned char *>(pages), sizeof(pages));
-        int64_t position = 0;
         while (size_t got = read_at(fd.get(), bytes, position, target.absolute(file_.path))) {
             // A part of a page at the end is what a crash while the file was extended leaves; PostgreSQL does not read it.
             for (size_t at = 0; at + BLCKSZ <= got; at += BLCKSZ)
@@ -69,11 +77,8 @@ public:
             if (options_.progress)
                 options_.progress(static_cast<int64_t>(got));
         }
-        flush();
-        return position;
     }
 
-private:
     bool is_good(char *page, int64_t offset) const
     {
         auto header = reinterpret_cast<PageHeader>(page);

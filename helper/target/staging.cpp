@@ -2,7 +2,9 @@
 
 #include "common/error.h"
 
+#include <cerrno>
 #include <set>
+#include <unistd.h>
 
 namespace failback {
 
@@ -112,6 +114,16 @@ void create_staging(const TargetDirectory &target, const std::vector<FileAction>
             directories.insert(staging_directory(action.path));
     for (const std::string &directory : directories)
         target.make_directory(directory);
+}
+
+void sync_filesystems(const TargetDirectory &target)
+{
+    for (const std::string &directory : staging_directories(target)) {
+        size_t slash = directory.rfind('/');
+        std::string root = slash == std::string::npos ? std::string() : directory.substr(0, slash);
+        if (FileDescriptor fd = target.open_directory(root); fd && ::syncfs(fd.get()) != 0)
+            throw io_error("flush filesystem of", target.absolute(root), errno);
+    }
 }
 
 void commit(const TargetDirectory &target, const StagedPlan &plan, const std::string &command, bool sync)

@@ -54,6 +54,9 @@ void remove_staging_but_mark(const TargetDirectory &target);
 // Makes the staging directories needed for these actions (and for pg_wal).
 void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions);
 
+// One flush for each filesystem that the target may lie on: the data directory's, pg_wal's and each tablespace's.
+void sync_filesystems(const TargetDirectory &target);
+
 // Writes the plan, flushes the staging directories, and moves pg_control aside: the point of no return. Staged files
 // must have been flushed. `command` is shown in the note.
 void commit(const TargetDirectory &target, const StagedPlan &plan, const std::string &command, bool sync);

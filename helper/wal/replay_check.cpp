@@ -92,12 +92,16 @@ ReplayCheck check_replay(SegmentProvider &segments, const ReplayCheckOptions &op
     WalReader reader(segments, {options.history, options.segment_size, options.system_identifier});
     reader.seek(options.start);
     WalRecord record;
+    uint64_t records = 0;
     // The end may be given as the place after a page's header where the next record would start.
     while (reader.position() < options.end) {
         if (!reader.next(record))
             throw reader.failure_error(format("WAL that the standby needs is damaged or missing at %s, it should reach to %s",
                                               reader.failure().at.text().c_str(), options.end.text().c_str()));
         checker.take(record);
+        constexpr uint64_t records_per_tick = 4096;
+        if (++records % records_per_tick == 0 && options.tick)
+            options.tick();
     }
     return result;
 }

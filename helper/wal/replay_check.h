@@ -6,6 +6,7 @@
 #include "helper/wal/segment_provider.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct ReplayCheckOptions {
     uint64_t system_identifier = 0;
     Lsn start;                      // redo pointer that replay starts from
     Lsn end;                        // a record's end: WAL must be readable up to here, every record checked
+    std::function<void()> tick;     // called now and then; may throw to cancel
 };
 
 // Throws Error(data_corrupted), Error(undefined_file) naming the gap.
