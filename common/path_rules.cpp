@@ -223,7 +223,8 @@ PathClass classify_path(std::string_view path)
 {
     if (is_staging(path))
         return PathClass::staging;
-    if (path == "global/pg_control")
+    // With .old: the copy that CloudNativePG puts back before it repeats a run that was interrupted.
+    if (path == "global/pg_control" || path == "global/pg_control.old")
         return PathClass::control_file;
     if (is_excluded(path))
         return PathClass::excluded;

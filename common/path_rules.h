@@ -28,7 +28,7 @@ enum class PathClass {
     wal_segment,       // pg_wal/<24 hex digits>
     wal_history,       // pg_wal/<8 hex digits>.history
     wal_other,         // anything else below pg_wal (archive_status, .partial, summaries, ...): never copied
-    control_file,      // global/pg_control
+    control_file,      // global/pg_control, and a wrapper's copy of it (.old): each server's own
     excluded,          // named in REWIND_FACTS "never copied": contents of pg_dynshmem, pg_notify, ...
     staging,           // our own: pg_failback.* at the top, in pg_wal or in a tablespace's root, and what lies beside files
                        // that we write (global/pg_control.pg_failback*, *.pg_failback_tmp)

@@ -73,6 +73,7 @@ TEST(ClassifyPath, Table)
         {"pg_wal/xlogtemp.77", PathClass::wal_other},
         {"pg_wal", PathClass::other},
         {"global/pg_control", PathClass::control_file},
+        {"global/pg_control.old", PathClass::control_file},
         {"postmaster.pid", PathClass::excluded},
         {"postmaster.opts", PathClass::excluded},
         {"backup_label", PathClass::excluded},

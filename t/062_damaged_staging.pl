@@ -120,10 +120,11 @@ starts_as_standby_ok('after a start on half of the work');
 
 # --- A wrapper puts its copy of pg_control back after the commit, and calls again, as CloudNativePG does ---
 restore_target();
-my $control = slurp_file($old->data_dir . '/global/pg_control');
+my $control = $old->data_dir . '/global/pg_control';
+append_to_file("$control.old", slurp_file($control));
 run_with($later[ @later / 2 ], 'signal=KILL', failback_arguments());
 ok(-e "$staging/applying" && !-e $old->data_dir . '/global/pg_control', 'killed in the middle of the changes, once more');
-append_to_file($old->data_dir . '/global/pg_control', $control);
+rename "$control.old", $control or die "the wrapper's copy is gone: $!";
 ($succeeded, $output, $status) = run_tool(unreachable_arguments());
 is($status, 0, 'pg_control put back: what was begun is completed, without the source') or diag($output);
 is_finished_ok('pg_control put back');
