@@ -1,4 +1,5 @@
 # -n finds out everything and changes nothing; the old primary starts again as if nothing had happened.
+# No twin by pg_rewind: nothing comes of a dry run that could be compared.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,6 @@
 # The end of recovery is a place that recovery reaches, on an idle source too, where the next record would begin just after a
 # page's header: no record ends there, and a standby that waited for it would wait for ever.
+# No twin by pg_rewind: the end that it takes may be such a place.
 use strict;
 use warnings;
 use FailbackTest;
