@@ -87,14 +87,14 @@ COMMENT ON FUNCTION pg_failback_read_chunks(text[], int8[], int8[], text, int4, 
     'content of many ranges of files, packed into few rows: results has the bytes of each range from first_range on, -1 for a file that vanished';
 
 CREATE FUNCTION pg_failback_block_checksums(
-    paths text[], offsets int8[], lengths int8[], block_size int4 DEFAULT 8192,
+    paths text[], offsets int8[], lengths int8[], block_size int4 DEFAULT 8192, digests bytea DEFAULT NULL,
     OUT range_index int4,
     OUT first_offset int8,
     OUT checksums bytea)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
-COMMENT ON FUNCTION pg_failback_block_checksums(text[], int8[], int8[], int4) IS
-    'xxh128 of every whole block of the given ranges, 16 bytes each, packed: consecutive blocks from first_offset on of range range_index (from 1)';
+COMMENT ON FUNCTION pg_failback_block_checksums(text[], int8[], int8[], int4, bytea) IS
+    'xxh128 of every whole block of the given ranges, 16 bytes each, packed: consecutive blocks from first_offset on of range range_index (from 1), at most 512 kB in a row; null for 512 kB of a range whose packed checksums have the xxh128 that stands for them in digests';
 
 CREATE FUNCTION pg_failback_recovery_end(
     OUT lsn pg_lsn,
@@ -148,7 +148,7 @@ REVOKE ALL ON FUNCTION pg_failback_source_state() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_manifest(text, text, pg_lsn, bool, int8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_chunk_checksums(text, int8, int8, int8, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_read_chunks(text[], int8[], int8[], text, int4, bool) FROM PUBLIC;
-REVOKE ALL ON FUNCTION pg_failback_block_checksums(text[], int8[], int8[], int4) FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_failback_block_checksums(text[], int8[], int8[], int4, bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_recovery_end() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_hold_wal(pg_lsn) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_release_wal() FROM PUBLIC;

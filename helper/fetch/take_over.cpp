@@ -93,7 +93,7 @@ private:
         std::vector<std::vector<char>> matches(worker.batch.size());
         const size_t block = options_.block_size;
         if (!ranges.empty())
-            worker.reader->checksum_blocks(ranges, options_.block_size,
+            worker.reader->checksum_blocks({ranges, options_.block_size},
                                            [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
                 const Candidate &candidate = worker.batch[range];
                 auto first = static_cast<size_t>(offset - candidate.offset);

@@ -47,9 +47,9 @@ private:
                 on_row(row);
             });
         }
-        void checksum_blocks(std::span<const ByteRange> ranges, uint32_t size, const ChecksumRow &on_row) override
+        void checksum_blocks(const BlockSumsRequest &request, const ChecksumRow &on_row) override
         {
-            local_.checksum_blocks(ranges, size, on_row);
+            local_.checksum_blocks(request, on_row);
         }
         int64_t bytes_received() const override { return local_.bytes_received(); }
 

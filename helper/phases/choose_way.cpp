@@ -71,7 +71,7 @@ public:
     {
         int64_t equal = 0;
         std::vector<unsigned char> content(static_cast<size_t>(block_size_));
-        source.open_reader()->checksum_blocks(ranges_, static_cast<uint32_t>(block_size_),
+        source.open_reader()->checksum_blocks({ranges_, static_cast<uint32_t>(block_size_)},
                                               [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
             std::string path(ranges_[range].path);
             FileDescriptor fd = context_.target.open_read(path);

@@ -1,6 +1,7 @@
 #include "helper/phases/compare.h"
 
-#include "common/checksum.h"
+#include "common/block_sums.h"
+#include "helper/cancel.h"
 #include "helper/plan/comparable_files.h"
 #include "helper/target/parallel.h"
 
@@ -83,29 +84,55 @@ private:
         return !batch.empty();
     }
 
+    // What of a batch the target has: the checksums of each piece's blocks, and the digests of all chunks.
+    struct OwnSums {
+        std::vector<std::vector<unsigned char>> blocks; // piece by piece
+        std::vector<unsigned char> digests;
+    };
+
+    OwnSums read_target(const std::vector<Piece> &batch) const
+    {
+        OwnSums own;
+        std::vector<unsigned char> content(static_cast<size_t>(compared_chunk_bytes));
+        for (const Piece &piece : batch) {
+            std::vector<unsigned char> &sums = own.blocks.emplace_back();
+            FileDescriptor fd = context_.target.open_read(piece.target->path);
+            ::posix_fadvise(fd.get(), piece.offset, piece.length, POSIX_FADV_SEQUENTIAL);
+            for (int64_t done = 0; done < piece.length; done += compared_chunk_bytes) {
+                check_cancelled();
+                auto part = std::span(content).first(static_cast<size_t>(std::min(piece.length - done, compared_chunk_bytes)));
+                const size_t before = sums.size();
+                if (read_at(fd.get(), part, piece.offset + done, piece.target->path) != part.size())
+                    throw Error(ErrorCode::wrong_state, format("file \"%s\" has become shorter", piece.target->path.c_str()),
+                                "Something is at work on the target.");
+                append_block_sums(sums, part, block_size_);
+                const Checksum digest = chunk_digest(std::span(sums).subspan(before));
+                own.digests.insert(own.digests.end(), digest.bytes.begin(), digest.bytes.end());
+            }
+        }
+        return own;
+    }
+
+    // Chunks first: of one that is equal the source sends nothing but that. Both sides read all of it once.
     void compare(ChunkReader &reader, const std::vector<Piece> &batch)
     {
+        const OwnSums own = read_target(batch);
         std::vector<ByteRange> ranges;
-        for (const Piece &piece : batch)
+        std::vector<int64_t> compared; // up to this offset
+        for (const Piece &piece : batch) {
             ranges.push_back({piece.target->path, piece.offset, piece.length});
-        std::vector<unsigned char> content;
-        size_t open = batch.size();
-        FileDescriptor fd;
-        std::vector<int64_t> compared(batch.size()); // up to this offset
-        for (size_t i = 0; i < batch.size(); i++)
-            compared[i] = batch[i].offset;
-        reader.checksum_blocks(ranges, block_size_, [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
+            compared.push_back(piece.offset);
+        }
+        reader.checksum_blocks({ranges, block_size_, own.digests}, [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
             const Piece &piece = batch[range];
-            if (open != range) {
-                fd = context_.target.open_read(piece.target->path);
-                ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-                open = range;
-            }
-            compared[range] = offset + static_cast<int64_t>(sums.size() / checksum_bytes * block_size_);
-            content.resize(sums.size() / checksum_bytes * block_size_);
-            size_t got = read_at(fd.get(), content, offset, piece.target->path);
-            compare_row(piece, offset, std::span(content).first(got), sums);
-            context_.progress.add(static_cast<int64_t>(content.size()));
+            const int64_t end = piece.offset + piece.length;
+            // What was passed over, where a file had shrunk and has grown again, was not compared.
+            add_blocks(piece, compared[range], offset);
+            const int64_t covered = sums.empty() ? std::min(end - offset, compared_chunk_bytes)
+                                                 : static_cast<int64_t>(sums.size() / block_sum_bytes) * block_size_;
+            compare_row(piece, offset, own.blocks[range], sums);
+            compared[range] = offset + covered;
+            context_.progress.add(covered);
         });
         // A file that has shrunk or gone meanwhile; and nobody can make us believe by silence that blocks are equal.
         for (size_t i = 0; i < batch.size(); i++)
@@ -114,9 +141,12 @@ private:
 
     void add_blocks(const Piece &piece, int64_t from, int64_t to)
     {
+        if (from >= to)
+            return;
         std::lock_guard lock(mutex_);
         for (int64_t offset = from; offset < to; offset += block_size_)
             differing_.add_block(piece.relation.relation, block_number(piece, offset));
+        context_.progress.add(to - from);
     }
 
     uint32_t block_number(const Piece &piece, int64_t offset) const
@@ -124,22 +154,18 @@ private:
         return static_cast<uint32_t>(int64_t{piece.relation.segment} * segment_blocks_ + offset / block_size_);
     }
 
-    void compare_row(const Piece &piece, int64_t offset, std::span<const unsigned char> content, std::span<const unsigned char> sums)
+    // `own`: of the piece's blocks, `theirs`: of consecutive ones from `offset` on.
+    void compare_row(const Piece &piece, int64_t offset, std::span<const unsigned char> own, std::span<const unsigned char> theirs)
     {
-        uint32_t first = block_number(piece, offset);
-        for (uint32_t i = 0; i * checksum_bytes < sums.size(); i++) {
-            size_t at = size_t{i} * block_size_;
-            bool equal = at + block_size_ <= content.size() &&
-                         std::memcmp(default_checksum_algorithm().compute(content.subspan(at, block_size_)).bytes.data(),
-                                     &sums[i * checksum_bytes], checksum_bytes) == 0;
-            if (equal)
+        const uint32_t first = block_number(piece, offset);
+        own = own.subspan(static_cast<size_t>((offset - piece.offset) / block_size_) * block_sum_bytes);
+        for (uint32_t i = 0; i * block_sum_bytes < theirs.size(); i++) {
+            if (std::memcmp(&own[i * block_sum_bytes], &theirs[i * block_sum_bytes], block_sum_bytes) == 0)
                 continue;
             std::lock_guard lock(mutex_);
             differing_.add_block(piece.relation.relation, first + i);
         }
     }
-
-    static constexpr size_t checksum_bytes = 16;
 
     const Context &context_;
     const uint32_t block_size_;

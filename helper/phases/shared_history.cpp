@@ -133,7 +133,7 @@ private:
         int64_t answered = 0;
         ByteRange whole{path, 0, rounded};
         if (rounded > 0) {
-            reader_->checksum_blocks(std::span(&whole, 1), block_bytes, [&](size_t, int64_t offset, std::span<const unsigned char> sums) {
+            reader_->checksum_blocks({std::span(&whole, 1), block_bytes}, [&](size_t, int64_t offset, std::span<const unsigned char> sums) {
                 constexpr size_t sum_size = 16;
                 for (size_t i = 0; i * sum_size < sums.size(); i++) {
                     int64_t at = offset + static_cast<int64_t>(i * block_bytes);

@@ -33,7 +33,10 @@ BlockSumsRow decode_block_sums(const PGresult *result)
 {
     check_shape(result, 3);
     auto field = [result](int column) { return BinaryField(result, 0, column); };
-    return {field(0).int4(), field(1).int8(), field(2).bytes()};
+    BlockSumsRow row{field(0).int4(), field(1).int8(), field(2).is_null(), {}};
+    if (!row.known)
+        row.sums = field(2).bytes();
+    return row;
 }
 
 } // namespace failback

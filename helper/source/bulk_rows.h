@@ -2,6 +2,7 @@
 // chunk_validator's part.
 #pragma once
 
+#include "helper/source/block_sums_row.h"
 #include "helper/source/source.h"
 #include "helper/source/wire_format.h"
 
@@ -13,13 +14,7 @@ namespace failback {
 // `results`, whose memory is used again.
 ChunkRow decode_chunk_row(const PGresult *result, std::vector<int64_t> &results);
 
-struct BlockSumsRow {
-    int32_t range = 0;                  // 1-based, of those asked for
-    int64_t offset = 0;                 // of the first block in the file, bytes
-    std::span<const unsigned char> sums; // 16 bytes for each block; points into the result
-};
-
-// The first row of a result of pg_failback_block_checksums.
+// The first row of a result of pg_failback_block_checksums. Its sums point into the result.
 BlockSumsRow decode_block_sums(const PGresult *result);
 
 } // namespace failback

@@ -1,5 +1,9 @@
 #include "helper/source/chunk_validator.h"
 
+#include "common/block_sums.h"
+
+#include <algorithm>
+
 namespace failback {
 
 namespace {
@@ -66,23 +70,31 @@ void ChunkValidator::finish() const
         refuse("fewer ranges than were asked for", next_, ranges_);
 }
 
-void BlockSumsValidator::check(int32_t range, int64_t offset, size_t sum_bytes)
+void BlockSumsValidator::check(const BlockSumsRow &row)
 {
-    constexpr size_t sum_size = 16;
-    size_t index = static_cast<size_t>(range) - 1;
-    if (range < 1 || index >= ranges_.size() || range < range_)
+    size_t index = static_cast<size_t>(row.range) - 1;
+    if (row.range < 1 || index >= ranges_.size() || row.range < range_)
         refuse("checksums that were not asked for", index, ranges_);
-    if (range > range_) {
-        range_ = range;
+    if (row.range > range_) {
+        range_ = row.range;
         next_ = ranges_[index].offset;
     }
     const ByteRange &asked = ranges_[index];
-    if (sum_bytes == 0 || sum_bytes % sum_size != 0 || offset != next_)
+    if (row.offset != next_)
         refuse("checksums out of order", index, ranges_);
-    int64_t covered = static_cast<int64_t>(sum_bytes / sum_size) * block_size_;
-    if (covered > asked.offset + asked.length - offset)
+    const int64_t left = asked.offset + asked.length - row.offset;
+    // One row for each chunk, so that the digests given are of the same blocks. A shorter one is the end of a file.
+    if (left <= 0 || (row.offset - asked.offset) % compared_chunk_bytes != 0)
         refuse("more checksums than were asked for", index, ranges_);
-    next_ = offset + covered;
+    const int64_t chunk = std::min(left, compared_chunk_bytes);
+    if (row.known && !with_digests_)
+        refuse("no checksums where some were asked for", index, ranges_);
+    if (!row.known && (row.sums.empty() || row.sums.size() % block_sum_bytes != 0))
+        refuse("checksums of an odd size", index, ranges_);
+    int64_t covered = row.known ? chunk : static_cast<int64_t>(row.sums.size() / block_sum_bytes) * block_size_;
+    if (covered > chunk)
+        refuse("more checksums than were asked for", index, ranges_);
+    next_ = row.offset + covered;
 }
 
 } // namespace failback

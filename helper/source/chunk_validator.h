@@ -1,6 +1,7 @@
 // Follows the rows of one bulk read and refuses whatever was not asked for. Pure: no connection needed.
 #pragma once
 
+#include "helper/source/block_sums_row.h"
 #include "helper/source/source.h"
 
 namespace failback {
@@ -22,17 +23,22 @@ private:
     int64_t continued_ = 0;  // bytes of it that came already
 };
 
-// The same for rows of block checksums: ranges in order, blocks in order, only what was asked for.
+// The same for rows of block checksums: ranges in order, blocks in order, only what was asked for; and no chunk that is said
+// to be known where no digest was given.
 class BlockSumsValidator {
 public:
-    BlockSumsValidator(std::span<const ByteRange> ranges, uint32_t block_size) : ranges_(ranges), block_size_(block_size) {}
+    explicit BlockSumsValidator(const BlockSumsRequest &request)
+        : ranges_(request.ranges), block_size_(request.block_size), with_digests_(!request.digests.empty())
+    {
+    }
 
-    // range: 1-based; offset: of the first block in the file, bytes; sum_bytes: 16 for each block. Throws Error(protocol_violation).
-    void check(int32_t range, int64_t offset, size_t sum_bytes);
+    // Throws Error(protocol_violation).
+    void check(const BlockSumsRow &row);
 
 private:
     std::span<const ByteRange> ranges_;
     uint32_t block_size_;
+    bool with_digests_;
     int32_t range_ = 0;    // of the last row
     int64_t next_ = 0;     // where its next row has to begin
 };

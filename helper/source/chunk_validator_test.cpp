@@ -1,6 +1,8 @@
 // What a hostile or broken source may send.
 #include "helper/source/chunk_validator.h"
 
+#include "common/block_sums.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -205,10 +207,12 @@ class BlockSumsValidatorTest : public testing::Test {
 protected:
     static constexpr uint32_t block = 8192;
 
-    bool accepts(int32_t range, int64_t offset, size_t bytes)
+    bool accepts(int32_t range, int64_t offset, size_t bytes) { return accepts(validator, {range, offset, false, std::span(sums).first(bytes)}); }
+
+    static bool accepts(BlockSumsValidator &validator, const BlockSumsRow &row)
     {
         try {
-            validator.check(range, offset, bytes);
+            validator.check(row);
             return true;
         } catch (const Error &error) {
             EXPECT_EQ(error.code(), ErrorCode::protocol_violation);
@@ -217,13 +221,13 @@ protected:
     }
 
     std::vector<ByteRange> ranges = {{"base/5/1", 0, 4 * block}, {"base/5/1", 10 * block, 2 * block}, {"base/5/2", 0, block}};
-    BlockSumsValidator validator{ranges, block};
+    std::vector<unsigned char> sums = std::vector<unsigned char>(4096);
+    BlockSumsValidator validator{BlockSumsRequest{ranges, block}};
 };
 
 TEST_F(BlockSumsValidatorTest, AnHonestStream)
 {
-    EXPECT_TRUE(accepts(1, 0, 32));
-    EXPECT_TRUE(accepts(1, 2 * block, 32));
+    EXPECT_TRUE(accepts(1, 0, 64));
     EXPECT_TRUE(accepts(2, 10 * block, 32));
     EXPECT_TRUE(accepts(3, 0, 16));
 }
@@ -248,6 +252,7 @@ TEST_F(BlockSumsValidatorTest, BlocksOutOfOrder)
 {
     EXPECT_FALSE(accepts(1, block, 16)); // one left out
     EXPECT_TRUE(accepts(1, 0, 16));
+    EXPECT_FALSE(accepts(1, block, 16)); // nothing follows the end of a file
     EXPECT_FALSE(accepts(1, 0, 16)); // again
     EXPECT_FALSE(accepts(1, 2 * block, 16));
     EXPECT_FALSE(accepts(1, block + 1, 16));
@@ -255,6 +260,31 @@ TEST_F(BlockSumsValidatorTest, BlocksOutOfOrder)
     EXPECT_FALSE(accepts(2, 0, 16)); // begins where the range does
     EXPECT_FALSE(accepts(1, INT64_MAX, 16));
     EXPECT_FALSE(accepts(1, INT64_MIN, 16));
+}
+
+TEST_F(BlockSumsValidatorTest, KnownChunksOnlyWhereDigestsWereGiven)
+{
+    constexpr int64_t chunk = compared_chunk_bytes;
+    EXPECT_FALSE(accepts(validator, {1, 0, true, {}}));
+    const std::vector<ByteRange> large = {{"base/5/1", block, 2 * chunk + block}, {"base/5/2", 0, block}};
+    const std::vector<unsigned char> digests(4 * block_sum_bytes);
+    BlockSumsValidator with(BlockSumsRequest{large, block, digests});
+    EXPECT_TRUE(accepts(with, {1, block, true, {}}));
+    EXPECT_FALSE(accepts(with, {1, block, true, {}})); // again
+    EXPECT_TRUE(accepts(with, {1, block + chunk, false, std::span(sums).first(16)}));
+    EXPECT_FALSE(accepts(with, {1, 2 * block + chunk, true, {}})); // not where a chunk begins
+    EXPECT_TRUE(accepts(with, {2, 0, true, {}}));
+    EXPECT_FALSE(accepts(with, {2, block, true, {}})); // the range is complete
+}
+
+TEST_F(BlockSumsValidatorTest, NoMoreThanAChunkInARow)
+{
+    constexpr int64_t chunk = compared_chunk_bytes;
+    const std::vector<ByteRange> large = {{"base/5/1", 0, 4 * chunk}};
+    BlockSumsValidator long_rows(BlockSumsRequest{large, block});
+    EXPECT_FALSE(accepts(long_rows, {1, 0, false, std::span(sums).first(65 * 16)}));
+    EXPECT_TRUE(accepts(long_rows, {1, 0, false, std::span(sums).first(64 * 16)}));
+    EXPECT_TRUE(accepts(long_rows, {1, chunk, false, std::span(sums).first(64 * 16)}));
 }
 
 TEST_F(BlockSumsValidatorTest, OddSizes)

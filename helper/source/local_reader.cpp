@@ -1,6 +1,6 @@
 #include "helper/source/local_reader.h"
 
-#include "common/checksum.h"
+#include "common/block_sums.h"
 
 #include <algorithm>
 #include <bit>
@@ -14,8 +14,6 @@ namespace {
 
 // A row of nothing but vanished or empty ranges has to end as well.
 constexpr size_t max_results_per_row = 4096;
-// Read at a time for block checksums, at least one block.
-constexpr int64_t checksum_read_bytes = 1024 * 1024;
 
 // What a server would refuse is a mistake of ours here too.
 void check_ranges(std::span<const ByteRange> ranges)
@@ -131,28 +129,36 @@ void LocalChunkReader::read(std::span<const ByteRange> ranges, const std::functi
     }
 }
 
-void LocalChunkReader::checksum_blocks(std::span<const ByteRange> ranges, uint32_t block_size, const ChecksumRow &on_row)
+void LocalChunkReader::checksum_blocks(const BlockSumsRequest &request, const ChecksumRow &on_row)
 {
     // No content travels: the limit on bytes is for read() alone.
-    if (!std::has_single_bit(block_size))
-        throw Error(ErrorCode::invalid_parameter, format("block size %u is not a power of two", block_size));
-    const int64_t step = std::max<int64_t>(block_size, checksum_read_bytes);
+    const uint32_t block_size = request.block_size;
+    if (!std::has_single_bit(block_size) || block_size > compared_chunk_bytes)
+        throw Error(ErrorCode::invalid_parameter, format("block size %u is not a power of two, or too large", block_size));
+    std::span<const unsigned char> digests = request.digests;
     std::vector<unsigned char> sums;
-    buffer_.resize(static_cast<size_t>(step));
+    buffer_.resize(static_cast<size_t>(compared_chunk_bytes));
     path_.clear();
-    for (size_t i = 0; i < ranges.size(); i++) {
-        const ByteRange &range = ranges[i];
+    for (size_t i = 0; i < request.ranges.size(); i++) {
+        const ByteRange &range = request.ranges[i];
         if (range.offset < 0 || range.length < 0 || range.length > INT64_MAX - range.offset || range.offset % block_size != 0)
             throw Error(ErrorCode::invalid_parameter,
                         format("range asked for of file \"%s\" does not begin at a block", std::string(range.path).c_str()));
+        auto known = digests;
+        if (!digests.empty())
+            digests = digests.subspan(static_cast<size_t>(chunks_in(range.length)) * block_sum_bytes);
         open(range.path);
-        for (int64_t done = 0; file_ && done < range.length; done += step) {
-            auto wanted = static_cast<size_t>(std::min(step, range.length - done));
+        for (int64_t done = 0; file_ && done < range.length; done += compared_chunk_bytes) {
+            auto wanted = static_cast<size_t>(std::min(compared_chunk_bytes, range.length - done));
             size_t got = file_.read(range.offset + done, std::span(buffer_).first(wanted));
             sums.clear();
-            for (size_t at = 0; at + block_size <= got; at += block_size) {
-                Checksum sum = default_checksum_algorithm().compute(std::span(buffer_).subspan(at, block_size));
-                sums.insert(sums.end(), sum.bytes.begin(), sum.bytes.end());
+            append_block_sums(sums, std::span(buffer_).first(got), block_size);
+            if (!known.empty()) {
+                if (got == wanted && std::ranges::equal(chunk_digest(sums).bytes, known.first(block_sum_bytes))) {
+                    on_row(i, range.offset + done, {});
+                    sums.clear();
+                }
+                known = known.subspan(block_sum_bytes);
             }
             if (!sums.empty()) {
                 received_ += static_cast<int64_t>(sums.size());

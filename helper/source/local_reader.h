@@ -32,7 +32,7 @@ public:
     explicit LocalChunkReader(std::shared_ptr<const BeneathDirectory> directory) : directory_(std::move(directory)) {}
 
     void read(std::span<const ByteRange> ranges, const std::function<void(const ChunkRow &)> &on_row) override;
-    void checksum_blocks(std::span<const ByteRange> ranges, uint32_t block_size, const ChecksumRow &on_row) override;
+    void checksum_blocks(const BlockSumsRequest &request, const ChecksumRow &on_row) override;
     int64_t bytes_received() const override { return received_; } // content read, or checksums made
 
 private:

@@ -65,8 +65,8 @@ TEST_F(LocalReaderTest, StaysInsideAndWithinItsLimits)
     EXPECT_TRUE(refuses({"PG_VERSION", INT64_MAX, 2}));
     EXPECT_FALSE(refuses({"PG_VERSION", 0, 1})) << "usable after an error";
     ByteRange odd{"base/1/1259", 100, 8192};
-    EXPECT_THROW(reader.checksum_blocks(std::span(&odd, 1), 8192, [](auto...) {}), Error);
-    EXPECT_THROW(reader.checksum_blocks({}, 1000, [](auto...) {}), Error);
+    EXPECT_THROW(reader.checksum_blocks({std::span(&odd, 1), 8192}, [](auto...) {}), Error);
+    EXPECT_THROW(reader.checksum_blocks({{}, 1000}, [](auto...) {}), Error);
 }
 
 } // namespace

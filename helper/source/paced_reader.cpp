@@ -1,19 +1,18 @@
 #include "helper/source/paced_reader.h"
 
+#include "common/block_sums.h"
+
 #include <algorithm>
 
 namespace failback {
 
 namespace {
 
-// Less than this at a time would cost more round trips than it spares the source.
-constexpr int64_t smallest_slice = 128 * 1024;
-
 class PacedReader : public ChunkReader {
 public:
     PacedReader(std::unique_ptr<ChunkReader> reader, std::shared_ptr<RateLimiter> limiter)
         : reader_(std::move(reader)), limiter_(std::move(limiter)),
-          bytes_per_slice_(std::max(limiter_->rate() / 10, smallest_slice))
+          chunks_per_slice_(std::max<int64_t>(limiter_->rate() / 10 / compared_chunk_bytes, 1))
     {
     }
 
@@ -22,32 +21,46 @@ public:
         reader_->read(ranges, on_row);
     }
 
-    void checksum_blocks(std::span<const ByteRange> ranges, uint32_t block_size, const ChecksumRow &on_row) override
+    // In slices of whole chunks, a tenth of a second's worth of the rate each.
+    void checksum_blocks(const BlockSumsRequest &request, const ChecksumRow &on_row) override
     {
-        const int64_t slice_bytes = bytes_per_slice_ - bytes_per_slice_ % block_size;
+        const int64_t slice_bytes = chunks_per_slice_ * compared_chunk_bytes;
         std::vector<ByteRange> slice;
-        std::vector<size_t> asked_as; // the index in `ranges` of each
+        std::vector<size_t> asked_as; // the index in the request's ranges of each
         int64_t bytes = 0;
+        size_t chunks = 0;            // in this slice
+        std::span<const unsigned char> digests = request.digests; // from this slice on
         auto ask = [&] {
             if (slice.empty())
                 return;
             limiter_->received(bytes);
-            reader_->checksum_blocks(slice, block_size, [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
+            size_t digest_bytes = digests.empty() ? 0 : chunks * block_sum_bytes;
+            reader_->checksum_blocks({slice, request.block_size, digests.first(digest_bytes)},
+                                     [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
                 on_row(asked_as[range], offset, sums);
             });
+            digests = digests.subspan(digest_bytes);
             slice.clear();
             asked_as.clear();
             bytes = 0;
+            chunks = 0;
         };
-        for (size_t i = 0; i < ranges.size(); i++) {
-            for (int64_t done = 0; done < ranges[i].length;) {
-                int64_t length = std::min(ranges[i].length - done, slice_bytes - bytes);
-                slice.push_back({ranges[i].path, ranges[i].offset + done, length});
+        for (size_t i = 0; i < request.ranges.size(); i++) {
+            const ByteRange &range = request.ranges[i];
+            for (int64_t done = 0; done < range.length;) {
+                const int64_t room = slice_bytes - bytes;
+                int64_t length = range.length - done;
+                if (length > room)
+                    length = room / compared_chunk_bytes * compared_chunk_bytes;
+                if (length == 0) { // small files have left less than a chunk
+                    ask();
+                    continue;
+                }
+                slice.push_back({range.path, range.offset + done, length});
                 asked_as.push_back(i);
+                chunks += static_cast<size_t>(chunks_in(length));
                 done += length;
                 bytes += length;
-                if (bytes == slice_bytes)
-                    ask();
             }
         }
         ask();
@@ -58,7 +71,7 @@ public:
 private:
     std::unique_ptr<ChunkReader> reader_;
     std::shared_ptr<RateLimiter> limiter_;
-    const int64_t bytes_per_slice_;
+    const int64_t chunks_per_slice_;
 };
 
 } // namespace

@@ -19,13 +19,13 @@ public:
     {
         local_.read(ranges, on_row);
     }
-    void checksum_blocks(std::span<const ByteRange> ranges, uint32_t size, const ChecksumRow &on_row) override
+    void checksum_blocks(const BlockSumsRequest &request, const ChecksumRow &on_row) override
     {
         int64_t bytes = 0;
-        for (const ByteRange &range : ranges)
+        for (const ByteRange &range : request.ranges)
             bytes += range.length;
         asked_.push_back(bytes);
-        local_.checksum_blocks(ranges, size, on_row);
+        local_.checksum_blocks(request, on_row);
     }
     int64_t bytes_received() const override { return local_.bytes_received(); }
 
@@ -73,13 +73,31 @@ TEST_F(PacedReaderTest, GivesTheSameInPieces)
     auto all = test::checksum_ranges(*reader(0), ranges, block);
     asked.clear();
     auto begin = std::chrono::steady_clock::now();
-    constexpr int64_t rate = 5'000'000; // half a megabyte at a time
+    constexpr int64_t rate = 5'300'000; // half a megabyte at a time, which is a chunk
     EXPECT_EQ(test::checksum_ranges(*reader(rate), ranges, block), all);
     EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(238 * block * 1000 / rate));
-    ASSERT_EQ(asked.size(), 4u);
-    for (size_t i = 0; i + 1 < asked.size(); i++)
-        EXPECT_EQ(asked[i], 61 * block);
-    EXPECT_EQ(asked.back(), 55 * block);
+    // 97 blocks are 64 and 33; 20 go with the latter, 40 do not; 80 are 64 and 16.
+    EXPECT_EQ(asked, (std::vector<int64_t>{64 * block, 53 * block, 40 * block, 64 * block, 17 * block}));
+}
+
+// Digests reach the source with the chunks that they are of, whatever slices these are in.
+TEST_F(PacedReaderTest, DigestsStayWithTheirChunks)
+{
+    std::vector<std::vector<std::string>> all = test::checksum_ranges(*reader(0), ranges, block);
+    std::vector<unsigned char> digests = test::digests_of(*reader(0), ranges, block);
+    for (int64_t rate : {int64_t{0}, int64_t{5'300'000}, int64_t{30'000'000}}) {
+        auto known = test::checksum_ranges(*reader(rate), ranges, block, digests);
+        // Of files that end early there are the checksums.
+        for (size_t i : {size_t{0}, size_t{4}})
+            EXPECT_TRUE(known[i].empty()) << "range " << i << ", rate " << rate;
+        EXPECT_EQ(known[1], all[1]) << rate;
+        EXPECT_EQ(known[3], std::vector<std::string>(all[3].begin() + 64, all[3].end())) << rate;
+        // One of another chunk is not known.
+        std::vector<unsigned char> other = digests;
+        other[16] ^= 1;
+        known = test::checksum_ranges(*reader(rate), ranges, block, other);
+        EXPECT_EQ(known[0], std::vector<std::string>(all[0].begin() + 64, all[0].end())) << rate;
+    }
 }
 
 TEST_F(PacedReaderTest, AVeryLowRateStillGetsOn)

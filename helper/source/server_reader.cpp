@@ -1,5 +1,6 @@
 #include "helper/source/server_reader.h"
 
+#include "common/block_sums.h"
 #include "helper/cancel.h"
 #include "helper/source/bulk_rows.h"
 #include "helper/source/chunk_validator.h"
@@ -57,7 +58,7 @@ public:
           level_(options.compression_level != 0 ? options.compression_level : compression_.default_level),
           read_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_read_chunks($1, $2, $3, $4, $5::pg_catalog.int4, true)"
                     " AS c OFFSET 0) AS s"),
-          checksum_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_block_checksums($1, $2, $3, $4::pg_catalog.int4)"
+          checksum_sql_("SELECT (c).* FROM (SELECT " + schema + ".pg_failback_block_checksums($1, $2, $3, $4::pg_catalog.int4, $5)"
                         " AS c OFFSET 0) AS s")
     {
     }
@@ -79,17 +80,19 @@ public:
         });
     }
 
-    void checksum_blocks(std::span<const ByteRange> ranges, uint32_t block_size, const ChecksumRow &on_row) override
+    void checksum_blocks(const BlockSumsRequest &request, const ChecksumRow &on_row) override
     {
-        Position position;
+        Position position; // at a chunk, for which there is a digest
         with_reconnects([&] {
             const Position base = position;
-            checksum_rest(base.rest(ranges), block_size, [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
+            const std::vector<ByteRange> rest = base.rest(request.ranges);
+            const BlockSumsRequest what{rest, request.block_size, digests_from(request, base)};
+            checksum_rest(what, [&](size_t range, int64_t offset, std::span<const unsigned char> sums) {
                 size_t asked = base.range + range;
                 on_row(asked, offset, sums);
-                constexpr size_t sum_size = 16;
-                int64_t end = offset + static_cast<int64_t>(sums.size() / sum_size) * block_size;
-                position = {asked, end - ranges[asked].offset};
+                const ByteRange &whole = request.ranges[asked];
+                int64_t done = (offset - whole.offset) / compared_chunk_bytes * compared_chunk_bytes + compared_chunk_bytes;
+                position = done < whole.length ? Position{asked, done} : Position{asked + 1, 0};
             });
         });
     }
@@ -146,15 +149,28 @@ private:
         validator.finish();
     }
 
-    void checksum_rest(const std::vector<ByteRange> &ranges, uint32_t block_size, const ChecksumRow &on_row)
+    // What a request has for the chunks from a position on.
+    static std::span<const unsigned char> digests_from(const BlockSumsRequest &request, const Position &position)
     {
-        ByteRangeArrays arrays(ranges);
-        QueryParameter size{25, std::to_string(block_size), false, false};
-        connection_->start_rows(checksum_sql_, {arrays.paths, arrays.offsets, arrays.lengths, size});
-        BlockSumsValidator validator(ranges, block_size);
+        if (request.digests.empty())
+            return {};
+        int64_t chunks = position.bytes / compared_chunk_bytes;
+        for (size_t i = 0; i < position.range; i++)
+            chunks += chunks_in(request.ranges[i].length);
+        return request.digests.subspan(static_cast<size_t>(chunks) * block_sum_bytes);
+    }
+
+    void checksum_rest(const BlockSumsRequest &request, const ChecksumRow &on_row)
+    {
+        if (request.ranges.empty())
+            return;
+        ByteRangeArrays arrays(request.ranges);
+        QueryParameter size{25, std::to_string(request.block_size), false, false};
+        connection_->start_rows(checksum_sql_, {arrays.paths, arrays.offsets, arrays.lengths, size, bytea_parameter(request.digests)});
+        BlockSumsValidator validator(request);
         while (PgResult result = connection_->next_row()) {
             BlockSumsRow row = decode_block_sums(result.get());
-            validator.check(row.range, row.offset, row.sums.size());
+            validator.check(row);
             received_ += static_cast<int64_t>(row.sums.size());
             on_row(static_cast<size_t>(row.range) - 1, row.offset, row.sums);
         }

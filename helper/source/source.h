@@ -47,6 +47,14 @@ struct ByteRange {
     int64_t length = 0;    // bytes, more than 0
 };
 
+// Which blocks' checksums are wanted.
+struct BlockSumsRequest {
+    std::span<const ByteRange> ranges; // each begins at a block's boundary
+    uint32_t block_size;               // bytes, a power of two
+    // Empty, or what our own chunks have: 16 bytes for every chunk (compared_chunk_bytes) of every range, one after the other.
+    std::span<const unsigned char> digests{};
+};
+
 // Reads file content. One per thread; several of one source may be used at the same time.
 class ChunkReader {
 public:
@@ -60,11 +68,11 @@ public:
     // Throws Error(connection_failure), Error(protocol_violation), or what the source reports.
     virtual void read(std::span<const ByteRange> ranges, const std::function<void(const ChunkRow &)> &on_row) = 0;
 
-    // Checksums (xxh128) of every whole block in the ranges, which begin and end at block boundaries. Calls `on_row` with
-    // the range's index, the byte offset in the file of the first block, and the 16-byte checksums of consecutive blocks,
-    // in order. A file that is shorter than asked or gone has fewer rows. block_size in bytes, a power of two.
+    // Checksums (common/block_sums.h) of every whole block asked for. Calls `on_row` with the range's index, the byte offset
+    // in the file of the first block, and the checksums of consecutive blocks, in order. Where digests were given: no
+    // checksums for a chunk that is whole and has its digest. A file that is shorter than asked or gone has fewer rows.
     using ChecksumRow = std::function<void(size_t range, int64_t offset, std::span<const unsigned char> checksums)>;
-    virtual void checksum_blocks(std::span<const ByteRange> ranges, uint32_t block_size, const ChecksumRow &on_row) = 0;
+    virtual void checksum_blocks(const BlockSumsRequest &request, const ChecksumRow &on_row) = 0;
 
     // Bytes that came over the connection so far, payload as sent.
     virtual int64_t bytes_received() const = 0;

@@ -1,6 +1,7 @@
 // What every kind of Source has to keep (helper/source/source.h), as checks that a test of each kind runs.
 #pragma once
 
+#include "common/block_sums.h"
 #include "common/path_rules.h"
 #include "common/test_directory.h"
 #include "helper/source/chunk_validator.h"
@@ -35,17 +36,36 @@ inline std::vector<std::optional<std::string>> read_ranges(ChunkReader &reader, 
     return content;
 }
 
-// Range by range, the checksums of the blocks from its begin on.
-inline std::vector<std::vector<std::string>> checksum_ranges(ChunkReader &reader, std::span<const ByteRange> ranges, uint32_t block_size)
+// Range by range, the checksums of the blocks from its begin on, but for chunks that have the digests given.
+inline std::vector<std::vector<std::string>> checksum_ranges(ChunkReader &reader, std::span<const ByteRange> ranges, uint32_t block_size,
+                                                             std::span<const unsigned char> digests = {})
 {
     std::vector<std::vector<std::string>> sums(ranges.size());
-    BlockSumsValidator validator(ranges, block_size);
-    reader.checksum_blocks(ranges, block_size, [&](size_t range, int64_t offset, std::span<const unsigned char> row) {
-        validator.check(static_cast<int32_t>(range) + 1, offset, row.size());
-        for (; !row.empty(); row = row.subspan(16))
-            sums[range].emplace_back(row.begin(), row.begin() + 16);
+    const BlockSumsRequest request{ranges, block_size, digests};
+    BlockSumsValidator validator(request);
+    reader.checksum_blocks(request, [&](size_t range, int64_t offset, std::span<const unsigned char> row) {
+        validator.check({static_cast<int32_t>(range) + 1, offset, row.empty(), row});
+        for (; !row.empty(); row = row.subspan(block_sum_bytes))
+            sums[range].emplace_back(row.begin(), row.begin() + block_sum_bytes);
     });
     return sums;
+}
+
+// Of each chunk of what the reader gives, as much of it as there is.
+inline std::vector<unsigned char> digests_of(ChunkReader &reader, std::span<const ByteRange> ranges, uint32_t block_size)
+{
+    const size_t per_chunk = static_cast<size_t>(compared_chunk_bytes) / block_size;
+    std::vector<unsigned char> digests;
+    auto all = checksum_ranges(reader, ranges, block_size);
+    for (size_t i = 0; i < ranges.size(); i++)
+        for (size_t chunk = 0; chunk < static_cast<size_t>(chunks_in(ranges[i].length)); chunk++) {
+            std::string sums;
+            for (size_t block = chunk * per_chunk; block < std::min((chunk + 1) * per_chunk, all[i].size()); block++)
+                sums += all[i][block];
+            Checksum digest = chunk_digest({reinterpret_cast<const unsigned char *>(sums.data()), sums.size()});
+            digests.insert(digests.end(), digest.bytes.begin(), digest.bytes.end());
+        }
+    return digests;
 }
 
 // `directory`: where the source's files are. Nothing may change it meanwhile.
@@ -99,6 +119,15 @@ inline void expect_source_contract(Source &source, const TestDirectory &director
         }
         EXPECT_EQ(sums[1], sums[0].size() > 1 ? std::vector<std::string>{sums[0][1]} : std::vector<std::string>{}) << path;
         EXPECT_TRUE(sums[2].empty());
+        // With digests: nothing of what has them; all of a chunk that does not, and of one that is not whole.
+        std::vector<ByteRange> whole = {{path, 0, static_cast<int64_t>(sums[0].size()) * 8192}, {path, 0, entry.size + 8192}};
+        auto digests = digests_of(*reader, whole, 8192);
+        auto known = checksum_ranges(*reader, whole, 8192, digests);
+        EXPECT_TRUE(known[0].empty()) << path;
+        EXPECT_EQ(known[1].empty(), sums[0].empty()) << path;
+        for (unsigned char &byte : digests)
+            byte ^= 1;
+        EXPECT_EQ(checksum_ranges(*reader, whole, 8192, digests)[0], sums[0]) << path;
     }
     // A reader of its own for each thread, and one reader for many calls.
     ByteRange version{"PG_VERSION", 0, 100};

@@ -8,6 +8,7 @@ namespace {
 
 // pg_type OIDs, fixed by PostgreSQL's catalogs for all versions.
 constexpr Oid bool_oid = 16;
+constexpr Oid bytea_oid = 17;
 constexpr Oid int8_oid = 20;
 constexpr Oid text_oid = 25;
 constexpr Oid text_array_oid = 1009;
@@ -76,6 +77,11 @@ QueryParameter text_parameter(std::string value)
 QueryParameter bool_parameter(bool value)
 {
     return {bool_oid, std::string(1, value ? '\1' : '\0'), true, false};
+}
+
+QueryParameter bytea_parameter(std::span<const unsigned char> bytes)
+{
+    return {bytea_oid, std::string(bytes.begin(), bytes.end()), true, bytes.empty()};
 }
 
 std::span<const unsigned char> BinaryField::bytes() const

@@ -17,6 +17,7 @@ QueryParameter text_array_parameter(std::span<const std::string_view> values);
 QueryParameter int8_array_parameter(std::span<const int64_t> values);
 QueryParameter text_parameter(std::string value);
 QueryParameter bool_parameter(bool value);
+QueryParameter bytea_parameter(std::span<const unsigned char> bytes); // null if empty
 
 // One field of a binary result; every getter throws Error(protocol_violation) when it is null or of another size.
 class BinaryField {
