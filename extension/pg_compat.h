@@ -4,6 +4,10 @@
 #include "extension/pg_backend.h"
 
 extern "C" {
+#if PG_VERSION_NUM >= 190000
+#include "libpq/hba.h"
+#include "libpq/libpq.h"
+#endif
 #include "replication/slot.h"
 }
 
@@ -66,6 +70,33 @@ inline void check_slot_requirements()
 #else
     CheckSlotRequirements();
 #endif
+}
+
+// A slot that is held, but not acquired all the time, is not idle: 18 invalidates those that are for too long
+// (idle_replication_slot_timeout), and ends their session. The slot's mutex is held by the caller.
+inline void mark_in_use([[maybe_unused]] ReplicationSlot *slot)
+{
+#if PG_VERSION_NUM >= 180000
+    slot->inactive_since = 0;
+#endif
+}
+
+// The private keys beside ssl_key_file: from 19 on each host name may have its own (pg_hosts.conf). Calls is_it(path) for each
+// until one is true. May ereport.
+template <typename Predicate>
+bool any_host_key([[maybe_unused]] Predicate is_it)
+{
+#if PG_VERSION_NUM >= 190000
+    List *hosts = NIL;
+    char *error = nullptr;
+    if (load_hosts(&hosts, &error) != HOSTSFILE_LOAD_OK)
+        return false;
+    ListCell *cell;
+    foreach (cell, hosts)
+        if (const char *key = static_cast<HostsLine *>(lfirst(cell))->ssl_key; key && is_it(key))
+            return true;
+#endif
+    return false;
 }
 
 } // namespace failback::compat

@@ -2,6 +2,7 @@
 
 #include "common/beneath.h"
 #include "common/path_rules.h"
+#include "extension/pg_compat.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -54,9 +55,14 @@ std::optional<std::string> source_log_directory()
 bool is_key_of_server(const struct stat &status)
 {
     // Relative to the data directory, which is where a server process works.
-    const char *ssl_key_file = pg_call([] { return GetConfigOption("ssl_key_file", true, false); });
-    struct stat key;
-    return ssl_key_file && ::stat(ssl_key_file, &key) == 0 && key.st_dev == status.st_dev && key.st_ino == status.st_ino;
+    return pg_call([&] {
+        auto is_it = [&](const char *path) {
+            struct stat key;
+            return ::stat(path, &key) == 0 && key.st_dev == status.st_dev && key.st_ino == status.st_ino;
+        };
+        const char *ssl_key_file = GetConfigOption("ssl_key_file", true, false);
+        return (ssl_key_file && is_it(ssl_key_file)) || compat::any_host_key(is_it);
+    });
 }
 
 ServedPaths::ServedPaths()

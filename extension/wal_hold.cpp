@@ -66,6 +66,7 @@ void point_slot(const SlotName &name, XLogRecPtr lsn)
         throw Error(ErrorCode::internal, "replication slot of this session is missing");
     SpinLockAcquire(&slot->mutex);
     slot->data.restart_lsn = lsn;
+    compat::mark_in_use(slot);
     SpinLockRelease(&slot->mutex);
     pg_call([] { ReplicationSlotsComputeRequiredLSN(); });
 }

@@ -194,4 +194,26 @@ is((stat("$copy/postgresql.auto.conf"))[2] & 0077, 0, 'which only its owner may 
 	ends_equal($old, $new);
 }
 
+# --- A key of its own for a host name (19): whatever it is called, nobody is to have it ---
+SKIP:
+{
+	skip 'keys of host names came with 19', 3 if $new->pg_version < 19;
+	my $dir = $new->data_dir;
+	for (['other.key', 'for_host.pem'], ['other.crt', 'for_host.crt'])
+	{
+		append_to_file("$dir/$_->[1]", slurp_file("$place/$_->[0]"));
+		chmod 0600, "$dir/$_->[1]";
+	}
+	append_to_file("$dir/pg_hosts.conf", "other.example for_host.crt for_host.pem\n");
+	$new->append_conf('postgresql.conf', 'ssl_sni = on');
+	$new->reload;
+	my $as_role = 'SET ROLE failback_user; SELECT';
+	my $read = sub { "$as_role results FROM pg_failback_read_chunks(ARRAY['$_[0]'], ARRAY[0], ARRAY[10])" };
+	is($new->safe_psql('postgres', $read->('for_host.crt')), '{10}', 'the certificate of a host name is served');
+	my (undef, undef, $error) = $new->psql('postgres', $read->('for_host.pem'));
+	like($error, qr/file "for_host\.pem" is not served/, 'its key is not');
+	is($new->safe_psql('postgres', "$as_role string_agg(path, ' ') FROM pg_failback_manifest() WHERE path LIKE 'for\\_host%'"),
+		'for_host.crt', 'nor listed');
+}
+
 done_testing();

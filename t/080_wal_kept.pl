@@ -44,4 +44,15 @@ $old->start;
 ok(wait_streaming($old, $new), 'streams');
 ends_equal($old, $new);
 
+# --- From 18 on slots that are idle for too long are given up, and their sessions ended; that of a run is in use ---
+SKIP:
+{
+	skip 'idle_replication_slot_timeout came with 18', 1 if $new->pg_version < 18;
+	$new->append_conf('postgresql.conf', 'idle_replication_slot_timeout = 1s');
+	$new->reload;
+	my $kept = "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'pg\\_failback\\_%' AND invalidation_reason IS NULL";
+	my $output = $new->safe_psql('postgres', "SELECT pg_failback_hold_wal(pg_current_wal_lsn()) IS NOT NULL; SELECT pg_sleep(2); CHECKPOINT; $kept");
+	like($output, qr/\b1\Z/, 'a run may hold WAL for longer than idle_replication_slot_timeout');
+}
+
 done_testing();

@@ -17,11 +17,23 @@ struct Unusable {
     std::string reason;
 };
 
-// Hint bits reach the disk without WAL unless one of these is on: then WAL does not name every changed block.
-void check_hints_are_logged(const ControlFile &control)
+// Hint bits reach the disk without WAL unless one of these was on ever since the divergence: then WAL does not name every
+// changed block.
+void check_hints_are_logged(const ControlFile &control, const WalScanResult &wal)
 {
-    if (control.data.data_checksum_version == 0 && !control.data.wal_log_hints)
+    const ControlFileData &data = control.data;
+    if (data.data_checksum_version == 0 && !data.wal_log_hints)
         throw Unusable{"the target has neither data checksums nor wal_log_hints, so pages changed with no trace in WAL"};
+    if (data.wal_log_hints && !wal.parameters_changed)
+        return;
+    if (data.data_checksum_version == 0)
+        throw Unusable{"the target has no data checksums, and wal_log_hints may have been off before it was last restarted"};
+    // They are there now. That they were there before shows in WAL written because of them; or pg_checksums had no
+    // opportunity: it needs a server that was stopped cleanly, and sets pg_control's time, which is else that of the end of
+    // the shutdown checkpoint.
+    bool written_later = data.state == DB_SHUTDOWNED && data.time > data.checkPointCopy.time;
+    if (!wal.hints_were_logged && (wal.restarted || written_later))
+        throw Unusable{"the target's data checksums may have been enabled after the divergence, and wal_log_hints was off"};
 }
 
 class Scanner {
@@ -67,19 +79,20 @@ public:
         options.divergence = found.divergence;
         WalScanResult wal = scan_wal(*wal_of_both, options);
         context_.summary.lost = wal.lost;
-        check_hints_are_logged(control);
+        check_hints_are_logged(control, wal);
         // Without full-page images a page that was torn while it was copied could not be repaired by replay. A standby's own
         // setting says nothing about the WAL that it replays.
         if (!source.full_page_writes && !source.in_recovery)
             throw Unusable{"full_page_writes is off on the source"};
         if (!inspection_.source_control.data.checkPointCopy.fullPageWrites)
             throw Unusable{"full_page_writes was off on the source at its last checkpoint"};
-        if (control.data.data_checksum_version == 0 && wal.parameters_changed)
-            throw Unusable{"the target has no data checksums, and wal_log_hints may have been off before it was last restarted"};
         if (wal.untrusted)
             throw Unusable{"the target's WAL does not tell all that it changed: " + *wal.untrusted};
         check_was_primary();
         found.blocks = std::move(wal.blocks);
+        // SP-GiST keeps in its first page, without WAL, where it has room: on pages that will be gone. An access method
+        // of somebody else may do the like.
+        found.blocks.add_first_blocks();
     }
 
 private:
@@ -118,6 +131,13 @@ private:
         bool promoted_later = last_common_.end.valid() && last_common_.end > outcome_.difference.divergence;
         if (standby || promoted_later)
             throw Unusable{"the target was a standby when it went past the divergence, and its hint bits are in no WAL"};
+        // Pages that replay had dirtied before the common checkpoint were dirty still when it was promoted: hint bits on them
+        // are in no WAL then, and replay from that checkpoint on does not bring back what they were. Only from a checkpoint
+        // that the target itself had completed before.
+        const TimelineEntry &last = inspection_.target_history.entries.back();
+        bool promoted_since = inspection_.target_history.entries.size() > 1 && last.begin > outcome_.difference.common.redo;
+        if (promoted_since && inspection_.target_control.redo() >= last.begin)
+            throw Unusable{"the target was promoted after the last common checkpoint, and its hint bits may be in no WAL"};
         // Its files are older than its pg_control says.
         if (context_.target.exists("backup_label"))
             throw Unusable{"the target's recovery from a backup has not been completed"};

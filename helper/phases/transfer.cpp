@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <unistd.h>
 
 namespace failback {
 
@@ -158,6 +159,10 @@ private:
         for (const TablespaceCreation &creation : check.tablespaces) {
             std::string path = format("pg_tblspc/%u", creation.oid);
             std::string here = location_on_target(path);
+            if (!creation.location.empty() && here.empty() && ::access(creation.location.c_str(), F_OK) != 0)
+                context_.summary.warnings.push_back(format(
+                    "tablespace %u was created on the source meanwhile: make directory \"%s\" before the server is started",
+                    creation.oid, creation.location.c_str()));
             if (!creation.location.empty() && !here.empty() && here != creation.location)
                 check.hazards.push_back(format("the record at %s puts tablespace %u at \"%s\", not at \"%s\"",
                                                creation.at.text().c_str(), creation.oid, creation.location.c_str(), here.c_str()));

@@ -70,6 +70,9 @@ Connection::Connection(const ConnectionOptions &options) : patience_seconds_(opt
           " pg_catalog.set_config('statement_timeout', '0', false), pg_catalog.set_config('lock_timeout', '0', false),"
           " pg_catalog.set_config('idle_in_transaction_session_timeout', '0', false),"
           " pg_catalog.set_config('idle_session_timeout', '0', false),"
+          // A machine of ours that is gone without a word must not leave its session, slot and backup there for hours.
+          " pg_catalog.set_config('tcp_keepalives_idle', '30', false), pg_catalog.set_config('tcp_keepalives_interval', '10', false),"
+          " pg_catalog.set_config('tcp_keepalives_count', '3', false),"
           " pg_catalog.set_config('DateStyle', 'ISO', false)");
 }
 

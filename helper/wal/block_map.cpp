@@ -191,6 +191,13 @@ void BlockMap::add_block(const RelationId &relation, uint32_t block)
     }
 }
 
+void BlockMap::add_first_blocks()
+{
+    for (size_t i = 0; i < impl_->relations.size(); i++)
+        if (impl_->relations[i].first_chunk != no_index)
+            add_block(RelationId(impl_->relations[i].id), 0);
+}
+
 void BlockMap::add_truncation(const RelationId &relation, uint32_t new_blocks)
 {
     Relation &entry = impl_->relations[impl_->relation_for(relation)];

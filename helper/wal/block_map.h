@@ -25,6 +25,7 @@ public:
 
     void add_block(const RelationId &relation, uint32_t block);           // main fork
     void add_truncation(const RelationId &relation, uint32_t new_blocks); // from here on every block is suspect
+    void add_first_blocks();                                              // block 0 of every relation that has blocks by now
     void add_created(const RelationId &relation);                         // replace whole
     void add_created_database(uint32_t tablespace, uint32_t database);    // replace whole, every file of it
 

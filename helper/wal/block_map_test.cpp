@@ -32,6 +32,23 @@ TEST(BlockMap, RunsAreAscendingAndMerged)
     EXPECT_TRUE(map.runs(other, 0, 1000).empty());
 }
 
+TEST(BlockMap, FirstBlocksOfWhatHasBlocks)
+{
+    BlockMap map;
+    const RelationId changed{1663, 5, 1}, untouched{1663, 5, 2}, created{1663, 5, 3}, has_it{1663, 5, 4};
+    map.add_block(changed, 200000);
+    map.add_created(created);
+    map.add_truncation(untouched, 7);
+    map.add_block(has_it, 0);
+    map.add_first_blocks();
+    ASSERT_EQ(map.runs(changed, 0, 10).size(), 1u);
+    EXPECT_EQ(map.runs(changed, 0, 10)[0].first, 0u);
+    EXPECT_EQ(map.runs(changed, 0, 300000).size(), 2u);
+    EXPECT_TRUE(map.runs(untouched, 0, 5).empty());
+    EXPECT_TRUE(map.runs(created, 0, 5).empty());
+    EXPECT_EQ(map.block_count(), 3u);
+}
+
 TEST(BlockMap, RunsAreCutToTheAskedRange)
 {
     BlockMap map;

@@ -22,6 +22,9 @@ public:
         // A record that only ends after the divergence cannot be in the source's history.
         if (!diverged_ && record.end > divergence_)
             diverged_ = collecting_ = true;
+        result_.restarted |= std::exchange(stopped_, false);
+        if (record.resource_manager == RM_XLOG_ID)
+            note_server(record);
         // Without full-page images, replay of the common WAL does not restore pages from nothing.
         if (!collecting_ && record.resource_manager == RM_XLOG_ID && kind(record) == XLOG_FPW_CHANGE)
             collecting_ = turns_full_page_writes_off(record);
@@ -31,6 +34,33 @@ public:
 
 private:
     static uint8_t kind(const WalRecord &record) { return record.info & XLR_RMGR_INFO_MASK; }
+
+    // What the records say about how the server ran.
+    void note_server(const WalRecord &record)
+    {
+        switch (kind(record)) {
+        case XLOG_CHECKPOINT_SHUTDOWN:
+            stopped_ = diverged_;
+            break;
+        case XLOG_FPI_FOR_HINT:
+            result_.hints_were_logged |= !result_.restarted;
+            break;
+        case XLOG_PARAMETER_CHANGE:
+            result_.parameters_changed |= diverged_;
+            if (turns_hints_off(record))
+                result_.hints_were_logged = false;
+            break;
+        }
+    }
+
+    bool turns_hints_off(const WalRecord &record)
+    {
+        decode_record(record, decoded_);
+        auto data = fixed_data<xl_parameter_change>(record);
+        uint8_t hints; // a bool that may hold anything
+        std::memcpy(&hints, &data.wal_log_hints, sizeof(hints));
+        return hints == 0;
+    }
 
     bool turns_full_page_writes_off(const WalRecord &record)
     {
@@ -68,10 +98,6 @@ private:
             break;
         case RM_DBASE_ID:
             collect_database(record);
-            break;
-        case RM_XLOG_ID:
-            if (diverged_ && kind(record) == XLOG_PARAMETER_CHANGE)
-                result_.parameters_changed = true;
             break;
         }
         if (!is_understood(record) && !result_.untrusted)
@@ -156,6 +182,7 @@ private:
     Lsn divergence_;
     bool collecting_;
     bool diverged_ = false;
+    bool stopped_ = false; // by the last record
     DecodedRecord decoded_;
     std::vector<unsigned char> space_;
 };

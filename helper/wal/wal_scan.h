@@ -36,6 +36,11 @@ struct WalScanResult {
     uint64_t records = 0;
     // A setting that WAL depends on (wal_level, wal_log_hints, max_connections, ...) was changed after the divergence.
     bool parameters_changed = false;
+    // Hint bits were logged (data checksums or wal_log_hints) before the server was stopped for the first time after the
+    // divergence, and wal_log_hints was not turned off later.
+    bool hints_were_logged = false;
+    // The server was stopped cleanly after the divergence and has been started again.
+    bool restarted = false;
     // Not empty: block tracking is not enough, and why (an unknown XLR_SPECIAL_REL_UPDATE record, ...).
     std::optional<std::string> untrusted;
 };

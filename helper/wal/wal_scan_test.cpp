@@ -99,6 +99,54 @@ TEST(WalScan, CollectsBlocksFromTheDivergenceOn)
     EXPECT_FALSE(result.untrusted);
 }
 
+TestRecord parameter_change(bool log_hints)
+{
+    xl_parameter_change change{};
+    change.wal_log_hints = log_hints;
+    return {.resource_manager = RM_XLOG_ID, .info = XLOG_PARAMETER_CHANGE, .main_data = bytes_of(change)};
+}
+
+TestRecord hint_image()
+{
+    return {.resource_manager = RM_XLOG_ID, .info = XLOG_FPI_FOR_HINT, .blocks = {TestBlock{.block = 1, .image_bytes = 5000}}};
+}
+
+TestRecord shutdown_checkpoint()
+{
+    return {.resource_manager = RM_XLOG_ID, .info = XLOG_CHECKPOINT_SHUTDOWN, .main_data = bytes_of(CheckPoint{})};
+}
+
+// Whether data checksums were there all the time is not said by pg_control, which tells only that they are there now.
+TEST(WalScan, HintsThatWereLoggedBeforeAStop)
+{
+    auto scan = [](const std::vector<TestRecord> &before, const std::vector<TestRecord> &after) {
+        TestWal wal;
+        Lsn start = wal.append(touching(1));
+        for (const TestRecord &record : before)
+            wal.append(record);
+        Lsn divergence = wal.next_start();
+        for (const TestRecord &record : after)
+            wal.append(record);
+        return scan_wal(wal, options_for(wal, start, divergence));
+    };
+    WalScanResult result = scan({}, {touching(2), shutdown_checkpoint()});
+    EXPECT_FALSE(result.hints_were_logged);
+    EXPECT_FALSE(result.restarted) << "stopped and left so";
+    result = scan({shutdown_checkpoint(), touching(2)}, {touching(3)});
+    EXPECT_FALSE(result.restarted) << "before the divergence";
+    result = scan({}, {shutdown_checkpoint(), touching(2), hint_image()});
+    EXPECT_TRUE(result.restarted);
+    EXPECT_FALSE(result.hints_were_logged) << "checksums may be of the time in between";
+    result = scan({}, {hint_image(), shutdown_checkpoint(), touching(2)});
+    EXPECT_TRUE(result.restarted && result.hints_were_logged && !result.parameters_changed);
+    EXPECT_TRUE(scan({hint_image()}, {shutdown_checkpoint(), parameter_change(true)}).hints_were_logged);
+    result = scan({hint_image()}, {shutdown_checkpoint(), parameter_change(false)});
+    EXPECT_TRUE(result.restarted && result.parameters_changed);
+    EXPECT_FALSE(result.hints_were_logged) << "it was wal_log_hints, perhaps";
+    EXPECT_FALSE(scan({hint_image(), parameter_change(false)}, {touching(2)}).hints_were_logged);
+    EXPECT_FALSE(scan({parameter_change(true)}, {touching(2)}).parameters_changed) << "before the divergence";
+}
+
 TEST(WalScan, CountsARecordThatEndsAfterTheDivergence)
 {
     TestWal wal;
