@@ -131,14 +131,14 @@ private:
     }
 
     // A row comes when the whole of its file has been read: whoever waits for it could not tell that from a server that hangs.
-    // INFO is sent whatever client_min_messages says, with the rows that wait to be sent, and is not logged.
+    // The rows that wait to be sent go with it.
     void give_sign_of_life(const std::string &path)
     {
         auto now = std::chrono::steady_clock::now();
         if (now - last_sign_ < std::chrono::seconds(sign_of_life_seconds))
             return;
         last_sign_ = now;
-        pg_call([&] { ereport(INFO, (errmsg("still reading \"%s\"", path.c_str()))); });
+        pg_call([&] { ereport(NOTICE, (errmsg("still reading \"%s\"", path.c_str()))); });
     }
 
     static void fill(const FileEntry &entry, Datum *values, bool *nulls)

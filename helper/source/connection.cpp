@@ -70,6 +70,7 @@ Connection::Connection(const ConnectionOptions &options) : patience_seconds_(opt
           " pg_catalog.set_config('statement_timeout', '0', false), pg_catalog.set_config('lock_timeout', '0', false),"
           " pg_catalog.set_config('idle_in_transaction_session_timeout', '0', false),"
           " pg_catalog.set_config('idle_session_timeout', '0', false),"
+          " pg_catalog.set_config('client_min_messages', 'notice', false)," // signs of life are notices
           " pg_catalog.set_config('DateStyle', 'ISO', false)");
 }
 
