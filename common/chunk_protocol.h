@@ -16,6 +16,8 @@ inline constexpr int64_t max_ranges_per_call = 65536;
 inline constexpr int64_t max_bytes_per_call = int64_t{1} << 30; // sum of the lengths asked for
 // Payload of one row before compression, bytes. Measured: see doc/ARCHITECTURE.md.
 inline constexpr int64_t row_payload_bytes = 128 * 1024;
+// pg_failback_manifest sends a notice after each so many seconds in which it was reading, whatever rows there are.
+inline constexpr int sign_of_life_seconds = 5;
 
 // In `results`: the file does not exist (any more). Ends the range.
 inline constexpr int64_t range_vanished = -1;

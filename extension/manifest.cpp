@@ -1,5 +1,6 @@
 // pg_failback_manifest(): one row per file, directory and link that a failback could need.
 
+#include "common/chunk_protocol.h"
 #include "common/directory_walk.h"
 #include "common/path_rules.h"
 #include "extension/read_pace.h"
@@ -116,7 +117,8 @@ private:
             check_interrupts();
             size_t n = file.read(size, buffer_);
             checksummer->update(std::span(buffer_).first(n));
-            pace_.has_read(static_cast<int64_t>(n));
+            give_sign_of_life(entry.path);
+            pace_.has_read(static_cast<int64_t>(n), [&] { give_sign_of_life(entry.path); });
             size += static_cast<int64_t>(n);
             if (n < buffer_.size())
                 break;
@@ -126,6 +128,17 @@ private:
         entry.checksum = checksummer->finish();
         entry.has_checksum = true;
         return true;
+    }
+
+    // A row comes when the whole of its file has been read: whoever waits for it could not tell that from a server that hangs.
+    // The rows that wait to be sent go with it.
+    void give_sign_of_life(const std::string &path)
+    {
+        auto now = std::chrono::steady_clock::now();
+        if (now - last_sign_ < std::chrono::seconds(sign_of_life_seconds))
+            return;
+        last_sign_ = now;
+        pg_call([&] { ereport(NOTICE, (errmsg("still reading \"%s\"", path.c_str()))); });
     }
 
     static void fill(const FileEntry &entry, Datum *values, bool *nulls)
@@ -156,6 +169,7 @@ private:
     XLogRecPtr wal_from_;
     std::optional<RunningWal> wal_; // if WAL segments are listed
     std::vector<unsigned char> buffer_;
+    std::chrono::steady_clock::time_point last_sign_ = std::chrono::steady_clock::now();
 };
 
 RowStream *make_manifest(FunctionCallInfo fcinfo)

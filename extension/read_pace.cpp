@@ -11,7 +11,7 @@ extern "C" {
 
 namespace failback {
 
-void ReadPace::has_read(int64_t bytes)
+void ReadPace::has_read(int64_t bytes, const std::function<void()> &meanwhile)
 {
     if (rate_ == 0)
         return;
@@ -26,6 +26,8 @@ void ReadPace::has_read(int64_t bytes)
         return;
     for (;;) {
         check_interrupts();
+        if (meanwhile)
+            meanwhile();
         auto left = std::chrono::ceil<std::chrono::milliseconds>(due_ - Clock::now());
         if (left.count() <= 0)
             return;

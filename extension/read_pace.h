@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 
 namespace failback {
 
@@ -11,8 +12,9 @@ public:
     // bytes_per_second: 0 for no limit.
     explicit ReadPace(int64_t bytes_per_second) : rate_(bytes_per_second) {}
 
-    // Counts what was read, and sleeps until the rate allows more. Ends with an error when the query is cancelled.
-    void has_read(int64_t bytes);
+    // Counts what was read, and sleeps until the rate allows more. Ends with an error when the query is cancelled. Every
+    // second of sleep at the latest, `meanwhile` is called.
+    void has_read(int64_t bytes, const std::function<void()> &meanwhile = {});
 
 private:
     using Clock = std::chrono::steady_clock;

@@ -83,14 +83,22 @@ private:
         ControlFile target_control = inspect_target(context_);
         std::unique_ptr<Source> source = open_source();
         Inspection inspection = inspect(context_, std::move(target_control), *source);
-        try {
-            bring_level(inspection, *source);
-        } catch (const NeedsComparison &why) {
+        while (auto reason = reason_to_begin_again(inspection, *source)) {
             // The target is untouched; what was staged is of use where the source still has the same.
-            finder_.compare_because(why.reason);
+            finder_.compare_because(*reason);
             if (!options_.dry_run)
                 set_aside_staging(target_);
-            bring_level(inspection, *source);
+        }
+    }
+
+    // Nothing when all is done.
+    std::optional<std::string> reason_to_begin_again(Inspection &inspection, Source &source)
+    {
+        try {
+            bring_level(inspection, source);
+            return std::nullopt;
+        } catch (const NeedsComparison &why) {
+            return why.reason;
         }
     }
 

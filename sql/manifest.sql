@@ -1,4 +1,5 @@
 -- What is listed, and what is not.
+SET client_min_messages = warning; -- signs of life on a busy machine
 SELECT path, kind, link_target, checksum
   FROM pg_failback_manifest()
  WHERE path IN ('base', 'global', 'pg_wal', 'pg_notify', 'pg_replslot', 'PG_VERSION', 'postgresql.conf')

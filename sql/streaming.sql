@@ -1,5 +1,6 @@
 -- The way the helper calls the functions, rows come one by one: the backend's memory stays flat
 -- however much is read. (A function in FROM is materialized first.)
+SET client_min_messages = warning; -- signs of life on a busy machine
 SELECT shell('truncate -s 200M regress_flat');
 WITH r AS MATERIALIZED (
     SELECT (m).start, (m).raw_size,

@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use FailbackTest;
+use IPC::Run ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -85,14 +86,24 @@ SKIP:
 	is(join(' ', changed_files($before, fingerprint($target))), '', 'root: nothing changed');
 }
 
-# After all that the target can still be failed back.
-$new->adjust_conf('postgresql.conf', 'full_page_writes', 'on');
-$new->reload;
-$new->poll_query_until('postgres', "SELECT current_setting('full_page_writes') = 'on'");
-$new->safe_psql('postgres', 'CHECKPOINT');
+# After all that the target can still be failed back, while the source is written to: its online backup makes page images.
 $new->safe_psql('with_other_version', 'DROP EXTENSION pg_failback');
-failback_ok($old, $new, like => qr/comparing contents, because .*full_page_writes/); # it was off within what replay would need
+my $script = write_sql("\\set id random(1, 5000)\nSELECT upsert(:id);\n");
+my $load = pgbench_start($new, '-c', 2, '-R', 200, '-T', 600, '-f', $script);
+failback_ok($old, $new, compares => 1, like => qr/comparing contents, because full_page_writes is off on the source$/m);
+ok($load->{handle}->pumpable, 'the load was there all the time') or diag($load->{output});
+$load->{handle}->signal('INT');
+IPC::Run::finish($load->{handle});
+is($new->safe_psql('postgres', 'SHOW full_page_writes'), 'off', 'full_page_writes is off still');
 ends_equal($old, $new);
+
+# A standby of it makes no backup at all.
+my $mirror = add_standby('mirror', $new);
+my @mirror = ('-D', $target, '--source-server=' . source_conninfo($mirror), '--mode=compare');
+my ($succeeded, $output) = run_tool(@mirror, '-n');
+ok($succeeded, 'full_page_writes off on the primary of a standby: -n') or diag($output);
+like($output, qr/warning: the source, a standby, will refuse the online backup .* full_page_writes was off/, 'and it warns');
+refused_ok('full_page_writes off on the primary of a standby', $target, qr/error: .*full_page_writes=off was replayed/, @mirror);
 
 program_help_ok(tool());
 program_version_ok(tool());

@@ -4,9 +4,36 @@
 use strict;
 use warnings;
 use FailbackTest;
+use IPC::Run ();
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 plan skip_all => 'pg_rewind needs the WAL' if is_pg_rewind();
+
+# What is kept is flushed before the commit, though the target was stopped in an orderly way: this is a fresh copy.
+sub flushes_ok
+{
+	my ($target, $source) = @_;
+	my $place = PostgreSQL::Test::Utils::tempdir;
+	for my $option ('--sync-method=fsync', '--no-sync')
+	{
+		my $copy = "$place/copy$option";
+		my $said = '';
+		command_ok([ 'cp', '-a', $target->data_dir, $copy ], "$option: a copy of the target");
+	  SKIP:
+		{
+			skip 'needs a strace that may trace', 3
+			  if !IPC::Run::run([ 'strace', '-f', '-qq', '-o', '/dev/null', 'true' ], '<', \undef, '>&', \$said);
+			ok(IPC::Run::run([ 'strace', '-f', '-y', '-qq', '-o', "$place/trace", '-e', 'trace=syncfs,renameat', tool(), '-D', $copy,
+					'--source-server=' . source_conninfo($source), $option ], '<', \undef, '>&', \$said), "$option: a traced run") or diag($said);
+			my ($before) = slurp_file("$place/trace") =~ /^(.*?)renameat\([^\n]*"pg_control", /s;
+			ok(defined $before, "$option: the commit's rename is seen");
+			if ($option eq '--no-sync') { unlike($before, qr/syncfs/, "$option: nothing is flushed"); }
+			else { like($before, qr/syncfs\(\d+<\Q$copy\E\S*\) += 0/, "$option: flushed before it"); }
+		}
+	}
+	return;
+}
 
 for my $case ('no WAL', 'no hints')
 {
@@ -36,11 +63,13 @@ SQL
 			return !-e $old->data_dir . "/pg_wal/$first";
 		});
 	}
-	my $why = $no_wal ? qr/comparing contents, because .*WAL/ : qr/comparing contents, because the target has neither data checksums nor wal_log_hints/;
+	my $why = $no_wal ? qr/the target no longer has the WAL before \S+ that would show where the histories part$/m
+	  : qr/the target has neither data checksums nor wal_log_hints, so pages changed with no trace in WAL$/m;
 	$old->stop('fast');
-	refused_ok("$case, --mode=wal", $old->data_dir, qr/cannot be brought level by WAL alone/,
+	refused_ok("$case, --mode=wal", $old->data_dir, qr/cannot be brought level by WAL alone: $why/,
 		'-D', $old->data_dir, '--source-server=' . source_conninfo($new), '--mode=wal');
-	failback_ok($old, $new, compares => 1, like => $why);
+	flushes_ok($old, $new) if $no_wal;
+	failback_ok($old, $new, compares => 1, like => qr/comparing contents, because $why/);
 	ends_equal($old, $new, no_checksums => !$no_wal);
 	$new->stop('fast');
 }

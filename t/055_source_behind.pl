@@ -38,6 +38,17 @@ $new->safe_psql('postgres', 'SELECT pg_wal_replay_resume()');
 refused_ok('one that has replayed what it has', $old->data_dir, qr/the source is a standby that is behind the target.*promote it/s,
 	'-D', $old->data_dir, @source);
 
+# Where WAL is not looked at, or does not tell: what only the target has would be lost by comparing too.
+refused_ok('--mode=compare', $old->data_dir, qr/the source is a standby that is behind the target.*promote it/s,
+	'-D', $old->data_dir, @source, '--mode=compare');
+refused_ok('--mode=compare, -n', $old->data_dir, qr/the source is a standby that is behind the target.*promote it/s,
+	'-D', $old->data_dir, @source, '--mode=compare', '-n');
+my $lost = $old->data_dir . '/pg_wal/' . controldata($old, "Latest checkpoint's REDO WAL file");
+rename $lost, "$lost.aside" or die "rename: $!";
+refused_ok('without its last WAL', $old->data_dir, qr/comparing contents, because .*the source is a standby that is behind the target.*promote it/s,
+	'-D', $old->data_dir, @source);
+rename "$lost.aside", $lost or die "rename: $!";
+
 # Promoted, it is what counts.
 promote($new);
 upsert($new, 20);

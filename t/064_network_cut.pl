@@ -109,4 +109,31 @@ for (1 .. $restarts)
 }
 diag("source killed and restarted $restarts times: $restarted{completed} completed, $restarted{untouched} failed with the target untouched");
 
+# --- The online backup is lost with its connection, and WAL since then has no page images ---
+# Off when it began and on again when it is asked for: what the source wrote in between could not be repaired by replay.
+sub set_full_page_writes
+{
+	my ($value) = @_;
+	my @psql = ('psql', '-X', '-q', '-A', '-t', '-h', $new->host, '-p', $new->port, '-d', 'postgres', '-c');
+	system(@psql, "ALTER SYSTEM SET full_page_writes = $value") == 0 && system(@psql, 'SELECT pg_reload_conf()', '-o', '/dev/null') == 0
+	  or die 'could not set full_page_writes';
+	# Whoever sees it in his session sees it before the checkpointer acts on it.
+	wait_until("full_page_writes is $value", sub { my $now = `@psql 'SHOW full_page_writes'`; return $now eq "$value\n"; });
+	system(@psql, 'CHECKPOINT') == 0 or die 'no checkpoint';
+	return;
+}
+restore_target();
+set_full_page_writes('off');
+my $rows = 0;
+($succeeded, $output) = through_relay([
+	cut_at => sub {
+		my ($m) = @_;
+		return 0 if $m->{type} ne 'D' || !grep { $_ eq 'range_index' } @{ $m->{columns} } or ++$rows < 2;
+		set_full_page_writes('on');
+		return 1;
+	} ], '--mode=compare', '--timeout=60');
+ok(!$succeeded, 'a lost backup: fails');
+like($output, qr/error: the source lost our online backup, and full_page_writes is or was off/, 'a lost backup: its message');
+is(state_of(), 'untouched', 'a lost backup: the target is untouched');
+
 done_testing();

@@ -63,6 +63,16 @@ mkdir $twin->archive_dir;
 $twin->append_conf('postgresql.conf', 'port = ' . $twin->port . "\nunix_socket_directories = '" . $twin->host . "'");
 my $conf = slurp_file($twin->data_dir . '/postgresql.conf');
 
+# The checksum of a large one takes the source longer than one waits for a source that is silent (20 seconds here at the least).
+my $dump = $new->data_dir . '/dump';
+append_to_file($dump, '');
+truncate $dump, 45 * 1024 * 1024 or die "truncate: $!";
+my $since = time;
+my ($succeeded, $output) = failback($old, $new, '-n', '--max-rate-read=2M', '--timeout=2');
+ok($succeeded, 'a large file that is read slowly') or diag($output);
+cmp_ok(time - $since, '>', 20, 'the source was longer at it than anybody waits for one that is silent');
+unlink $dump;
+
 failback_ok($old, $new, twin => 1);
 my $now = extra_of($old);
 my @own = grep { !exists $extra{new}{$_} } keys %{ $extra{old} };
@@ -72,7 +82,7 @@ cmp_ok(scalar(@stays), '>=', 9, 'some only the target has');
 is(scalar(@own), @stays + 1, 'one of them among the files of the server');
 is_deeply($now, { %{ $extra{new} }, map { $_ => $extra{old}{$_} } @stays }, "they stay, and the source's have arrived");
 
-my ($succeeded, $output) = failback($twin, $new, '--config-files=source');
+($succeeded, $output) = failback($twin, $new, '--config-files=source');
 ok($succeeded, '--config-files=source') or diag($output);
 is_deeply(extra_of($twin), $extra{new}, 'the extra files are those of the source');
 is_deeply(extra_of($new), $extra{new}, 'the source has them as before');

@@ -3,6 +3,8 @@
 use strict;
 use warnings;
 use FailbackTest;
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -51,6 +53,19 @@ sub reason_ok
 	return;
 }
 
+# The target as it is now, in a copy of its own, is brought home.
+sub heals_ok
+{
+	my ($name, $reason) = @_;
+	my $copy = PostgreSQL::Test::Cluster->new($name);
+	command_ok([ 'cp', '-a', $dir, $copy->data_dir ], "$name: copy of the target");
+	mkdir $copy->archive_dir;
+	$copy->append_conf('postgresql.conf', 'port = ' . $copy->port . "\nunix_socket_directories = '" . $copy->host . "'");
+	failback_ok($copy, $new, compares => 1, like => qr/comparing contents, because .*$reason/);
+	ends_equal($copy, $new);
+	return;
+}
+
 # In place, with the bytes that were there before returned.
 sub overwrite
 {
@@ -81,7 +96,9 @@ my $history = slurp_file("$dir/pg_wal/00000003.history");
 (my $shortened = $history) =~ s/^1\t.*\n+//m;
 cmp_ok(length $shortened, '<', length $history, 'the history has a beginning to lose');
 overwrite("$dir/pg_wal/00000003.history", 0, $shortened . ' ' x (length($history) - length $shortened));
-reason_ok('no common ancestor', qr/could not find common ancestor/);
+my $no_ancestor = qr/could not find common ancestor/;
+reason_ok('no common ancestor', $no_ancestor);
+heals_ok('no_ancestor', $no_ancestor);
 overwrite("$dir/pg_wal/00000003.history", 0, $history);
 
 # A record of a resource manager that nobody knows, which changes relations in a way of its own.
@@ -101,7 +118,9 @@ my $strange = $record;
 substr($strange, 16, 2) = pack('CC', 0x01, 200); # xl_info: XLR_SPECIAL_REL_UPDATE; xl_rmid
 substr($strange, 20, 4) = pack('V', crc32c(substr($strange, 24) . substr($strange, 0, 20)));
 overwrite($wal, $offset, $strange);
-reason_ok('an unknown record', qr/resource manager 200/);
+my $unknown = qr/resource manager 200/;
+reason_ok('an unknown record', $unknown);
+heals_ok('unknown_record', $unknown);
 overwrite($wal, $offset, $record);
 
 my ($succeeded, $output) = run_tool(@source, '-n');
@@ -115,10 +134,21 @@ wait_until('the source has recycled its WAL', sub {
 	$new->safe_psql('postgres', 'CHECKPOINT');
 	return !-e $new->data_dir . "/pg_wal/$needed";
 });
-# What it writes from here on is for the standbys, which have no slots.
+my $gone = qr/(the source no longer has the WAL|is gone)/;
+reason_ok('WAL gone on the source', $gone);
+
+# It goes on to recycle all that it is not held back from, during a comparison that takes long, and so until the standby has it.
+my $recycling = pgbench_start($new, '-c', 1, '-R', '0.7', '-T', 600,
+	'-f', write_sql("SELECT txid_current();\nSELECT pg_switch_wal();\nCHECKPOINT;\n"));
+my $first = last_wal_file($new);
+my $said = failback_ok($third, $new, compares => 1, standby_settings => '-R', like => qr/comparing contents, because .*$gone/,
+	options => [ '--slot=of_third', '--create-slot', '--max-rate-read=2M' ]);
+$recycling->{handle}->signal('INT');
+IPC::Run::finish($recycling->{handle});
+ok(!-e $new->data_dir . "/pg_wal/$first", 'the source has recycled WAL meanwhile');
+cmp_ok(hex(substr last_wal_file($new), 16) - hex(substr $first, 16), '>', 5, 'more than it keeps of itself');
+# What it writes from here on is for the other standby, which has no slot.
 $new->safe_psql('postgres', "ALTER SYSTEM SET wal_keep_size = '1GB'; SELECT pg_reload_conf()");
-reason_ok('WAL gone on the source', qr/(the source no longer has the WAL|is gone)/);
-failback_ok($third, $new, compares => 1, like => qr/comparing contents, because .*(no longer has the WAL|is gone)/);
 
 # A standby without any divergence, so far behind that its primary has no WAL for it any more.
 failback_ok($old, $new, compares => 1, like => qr/comparing contents, because .*(no longer has the WAL|is gone)/);

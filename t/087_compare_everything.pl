@@ -61,24 +61,40 @@ sub under_load_ok
 	return;
 }
 
+sub end_load
+{
+	$load->{handle}->signal('INT');
+	IPC::Run::finish($load->{handle});
+	$served = $new->safe_psql('postgres', 'SELECT count(*) FROM pgbench_history');
+	return;
+}
+
 # The primary under load, slowly and then as it comes.
 under_load_ok('before');
 my $report = PostgreSQL::Test::Utils::tempdir() . '/report';
-failback_ok($old, $new, compares => 1, options => [ '--mode=compare', '--max-rate-read=30M', "--report=$report" ]);
+$new->safe_psql('postgres', "ALTER ROLE failback_user SET log_statement = 'all'");
+$output = failback_ok($old, $new, compares => 1, options => [ '--mode=compare', '-P', '--max-rate-read=30M', "--report=$report" ]);
+$new->safe_psql('postgres', 'ALTER ROLE failback_user RESET log_statement');
+like($output, qr/^compare: [\d.]+ MB in [\d.]+ s \([\d.]+ [kM]B\/s\)$/m, '-P tells what was compared');
+my %compared_by = map { $_ => 1 } slurp_file($new->logfile) =~ /\[(\d+)\] .*block_checksums/g;
+cmp_ok(scalar(keys %compared_by), '>', 1, 'several connections compare');
 my $facts = decode_json(slurp_file($report));
 my $slowest = $facts->{bytes}{compared} / 30 / 1024 / 1024;
 cmp_ok($facts->{seconds}{compare}, '>=', 0.9 * $slowest, '--max-rate-read is kept');
 cmp_ok($facts->{bytes}{compared}, '>', 40_000_000, 'everything was compared');
 under_load_ok('after comparing');
 is($old->safe_psql('postgres', "SELECT count(*), to_regclass('lost') FROM quiet"), '30000|', 'the rotten table can be read');
+end_load();
+ends_equal($old, $new);
 
 # A standby of it, which replays all that load.
-$old->stop('fast');
+$load = pgbench_start($new, '-c', 4, '-T', 600);
+wait_until('there is load again', sub { return $new->safe_psql('postgres', 'SELECT count(*) FROM pgbench_history') > $served; });
+wait_streaming($mirror, $new); # not behind the target
 failback_ok($old, $mirror, compares => 1, options => ['--mode=compare']);
 under_load_ok('after comparing with a standby');
 is(readlink((glob $old->data_dir . '/pg_tblspc/*')[0]), "$place/old", 'the tablespace is where it was');
-$load->{handle}->signal('INT');
-IPC::Run::finish($load->{handle});
+end_load();
 wait_streaming($mirror, $new);
 ends_equal($old, $mirror, writer => $new);
 

@@ -100,8 +100,8 @@ sub quieten
 }
 
 # A page without what two servers that have replayed the same WAL need not have in common, much as PostgreSQL's own
-# wal_consistency_checking sees it: checksum, flags that are hints, free space, command ids, hint bits of rows, dead
-# entries of indexes.
+# wal_consistency_checking sees it: checksum, flags that are hints, free space, command ids (also whether there are two), hint
+# bits of rows and what fills up the place behind them, dead entries of indexes.
 sub masked
 {
 	my ($page) = @_;
@@ -123,7 +123,9 @@ sub masked
 		elsif ($flags == 1 && $length >= 23 && $offset + $length <= 8192)
 		{
 			substr($page, $offset + 8, 4) = "\0" x 4;
-			substr($page, $offset + 20, 2) = pack('S', unpack('S', substr($page, $offset + 20, 2)) & ~0x0f00);
+			substr($page, $offset + 20, 2) = pack('S', unpack('S', substr($page, $offset + 20, 2)) & ~0x0f20);
+			my $padding = -$length % 8;
+			substr($page, $offset + $length, $padding) = "\0" x $padding if $offset + $length + $padding <= 8192;
 		}
 	}
 	return $page;

@@ -181,14 +181,14 @@ private:
 
 Checkpoint begin_comparison(Inspection &inspection, Source &source)
 {
-    TimelineId before = inspection.source_state.timeline;
-    inspection.source_state = source.begin_backup();
-    if (inspection.source_state.timeline != before)
-        throw Error(ErrorCode::wrong_state, "the source was promoted while we were looking at it", "",
-                    "The target is unchanged. Run the command again.");
-    inspection.source_control = parse_control_file(inspection.source_state.control_file, "pg_control of the source");
-    Checkpoint start = last_completed(inspection.source_control);
+    SourceState state = source.begin_backup();
+    if (state.timeline != inspection.source_state.timeline)
+        throw SourcePromoted();
+    ControlFile control = parse_control_file(state.control_file, "pg_control of the source");
+    Checkpoint start = last_completed(control);
     source.hold_wal(start.redo);
+    inspection.source_state = std::move(state);
+    inspection.source_control = std::move(control);
     return start;
 }
 

@@ -52,9 +52,10 @@ void Completion::commit_now(const StagedPlan &staged, const ControlFile &inspect
     // pg_control before the commit, and then we find it after the commit.
     check_not_running(context_);
     check_control_unchanged(context_, inspected, control_file_path);
-    // A server that crashed may have left in memory what was found equal and is kept, and replay begins at the source's
-    // checkpoint: nothing would bring it back.
-    if (context_.summary.compared && !inspected.cleanly_shut_down() && !context_.options.no_sync)
+    // What was found equal and is kept may be in the kernel's memory only, and replay begins at the source's checkpoint: nothing
+    // would bring it back. pg_control does not tell: a standby that was stopped in an orderly way flushes nothing if there was
+    // no new checkpoint to end at, and the directory may be a fresh copy.
+    if (context_.summary.compared && !context_.options.no_sync)
         sync_filesystems(context_.target);
     staging_is_ours_ = false;
     try {

@@ -9,6 +9,30 @@
 
 namespace failback {
 
+namespace {
+
+Error source_behind(Lsn source_end, Lsn target_end)
+{
+    return Error(ErrorCode::wrong_state, "the source is a standby that is behind the target",
+                 format("It has come to %s on the target's own timeline, the target's WAL goes on to %s.", source_end.text().c_str(),
+                        target_end.text().c_str()),
+                 "The target is unchanged. Let the source catch up, or promote it if what only the target has is to be given up;"
+                 " then run the command again.");
+}
+
+// By control data alone, where WAL has not been looked at or does not tell.
+void check_source_not_behind(const Inspection &inspection)
+{
+    const SourceState &source = inspection.source_state;
+    const ControlFile &target = inspection.target_control;
+    // That there is more after the checkpoint record's start is all that is known of a server that was not a standby.
+    Lsn at_least = std::max(target.checkpoint() + 1, target.min_recovery_point());
+    if (source.in_recovery && source.timeline == target.timeline() && source.current < at_least)
+        throw source_behind(source.current, at_least);
+}
+
+} // namespace
+
 std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source &source)
 {
     if (context_.options.mode != Mode::compare && !compare_) {
@@ -18,11 +42,8 @@ std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source 
         ScanOutcome found = scan(context_, inspection, wal.segments(), source);
         found.difference.restored_wal = wal.restored();
         if (found.verdict == ScanOutcome::Verdict::source_behind)
-            throw Error(ErrorCode::wrong_state, "the source is a standby that is behind the target",
-                        format("Its WAL ends at %s on the target's own timeline, the target's goes on to %s.",
-                               found.difference.divergence.text().c_str(), found.target_end.text().c_str()),
-                        "The target is unchanged. Let the source catch up, or promote it if what only the target has is to be given up;"
-                        " then run the command again.");
+            throw source_behind(found.difference.divergence, found.target_end);
+        diverged_ = found.diverged;
         // A standby that has received what it has not replayed yet cannot hold that, but does not lose it either.
         Lsn needed = std::min(found.target_end, inspection.source_state.current);
         if (found.verdict == ScanOutcome::Verdict::no_rewind && !source_has_wal(source, needed, found.reason))
@@ -39,10 +60,14 @@ std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source 
         compare_because(found.reason);
     }
     compare_ = true;
+    if (!diverged_)
+        check_source_not_behind(inspection);
     try {
         Difference difference = begin_comparing(inspection, source);
         context_.summary.compared = true;
         return difference;
+    } catch (const SourcePromoted &) {
+        throw; // what is known of it holds for neither way
     } catch (const Error &error) {
         bool source_refuses = error.code() == ErrorCode::wrong_state || error.code() == ErrorCode::internal ||
                               error.code() == ErrorCode::undefined_file;
@@ -52,7 +77,7 @@ std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source 
         pg_log_info("going by WAL all the same, because contents cannot be compared: %s", error.what());
         compare_ = false;
         wal_would_do_ = false;
-        insist_on_wal_ = true;
+        refusal_ = error.what();
     }
     return find(inspection, source);
 }
@@ -64,6 +89,9 @@ Difference DifferenceFinder::begin_comparing(Inspection &inspection, Source &sou
         // Nothing is fetched that replay would have to repair: no backup is needed, and no checkpoint on the source.
         difference.start = last_completed(inspection.source_control);
         source.hold_wal(difference.start.redo);
+        if (inspection.source_state.in_recovery && !difference.start.full_page_writes)
+            context_.summary.warnings.push_back("the source, a standby, will refuse the online backup that comparing needs unless it can make"
+                                                " a newer restartpoint: full_page_writes was off on its primary at the last one");
     } else {
         difference.start = begin_comparison(inspection, source);
     }
@@ -75,6 +103,9 @@ void DifferenceFinder::compare_because(const std::string &reason)
     if (context_.options.mode == Mode::wal)
         throw Error(ErrorCode::wrong_state, "the target cannot be brought level by WAL alone: " + reason, "",
                     "Without --mode=wal, the contents of both servers are compared instead.");
+    if (insists_on_wal())
+        throw Error(ErrorCode::wrong_state, "the target can be brought level neither by WAL, because " + reason + ", nor by comparing contents: " + refusal_,
+                    "", "The target is unchanged. Make the source ready for an online backup, or run the command again later.");
     context_.progress.break_line();
     pg_log_info("comparing contents, because %s", reason.c_str());
     compare_ = true;

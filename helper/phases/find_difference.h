@@ -17,13 +17,13 @@ public:
     // compared. Nothing if no rewind is required. WAL that the source has to supply is held there from now on.
     std::optional<Difference> find(Inspection &inspection, Source &source);
 
-    // From now on contents are compared. Throws Error(wrong_state) with --mode=wal.
+    // From now on contents are compared. Throws Error(wrong_state) with --mode=wal, and where the source has refused it.
     void compare_because(const std::string &reason);
     bool compares() const { return compare_; }
 
     // Comparing will be a choice: if the source cannot begin it, WAL does after all.
     void could_go_by_wal() { wal_would_do_ = true; }
-    bool insists_on_wal() const { return insist_on_wal_; }
+    bool insists_on_wal() const { return !refusal_.empty(); }
 
 private:
     Difference begin_comparing(Inspection &inspection, Source &source) const;
@@ -35,7 +35,8 @@ private:
     const Context &context_;
     bool compare_ = false;
     bool wal_would_do_ = false;
-    bool insist_on_wal_ = false;
+    std::string refusal_;   // why the source could not begin a comparison; empty: it was not asked, or could
+    bool diverged_ = false; // WAL has shown that the target has what the source will never have
 };
 
 } // namespace failback

@@ -60,6 +60,7 @@ public:
             outcome_.verdict = ScanOutcome::Verdict::source_behind;
             return;
         }
+        outcome_.diverged = true;
         // Pages that the target has kept would be ahead of the end of recovery.
         if (source.in_recovery && source.current < found.divergence)
             throw Unusable{"the source, a standby, has replayed WAL only up to " + source.current.text() +

@@ -19,6 +19,7 @@ struct ScanOutcome {
     Verdict verdict = Verdict::rewind;
     Difference difference;
     std::string reason; // why unusable; the divergence may be known all the same
+    bool diverged = false; // proved: the target has WAL that the source will never have
     Lsn target_end;     // no_rewind, source_behind: where the target's WAL ends
 };
 

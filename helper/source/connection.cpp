@@ -73,6 +73,7 @@ Connection::Connection(const ConnectionOptions &options) : patience_seconds_(opt
           // A machine of ours that is gone without a word must not leave its session, slot and backup there for hours.
           " pg_catalog.set_config('tcp_keepalives_idle', '30', false), pg_catalog.set_config('tcp_keepalives_interval', '10', false),"
           " pg_catalog.set_config('tcp_keepalives_count', '3', false),"
+          " pg_catalog.set_config('client_min_messages', 'notice', false)," // signs of life are notices
           " pg_catalog.set_config('DateStyle', 'ISO', false)");
 }
 

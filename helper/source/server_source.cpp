@@ -7,6 +7,8 @@
 #include "helper/source/slot_check.h"
 #include "helper/source/wire_format.h"
 
+#include <algorithm>
+
 namespace failback {
 
 namespace {
@@ -102,8 +104,10 @@ void ServerSource::reconnect()
     // The slot and the backup went with the session.
     if (held_.valid())
         hold(held_);
-    if (backup_ && !read_state().full_page_writes)
-        throw Error(ErrorCode::wrong_state, "the source lost our online backup while full_page_writes is off", "",
+    // Between its end and now WAL had page images only where the setting gave them. If it was on then and was turned off and on
+    // again meanwhile, WAL says so (replay_check); that it was off already, it does not.
+    if (backup_ && !(images_without_backup_ && read_state().full_page_writes))
+        throw Error(ErrorCode::wrong_state, "the source lost our online backup, and full_page_writes is or was off", "",
                     "The target is unchanged. Run the command again.");
     backup_ = false;
 }
@@ -198,9 +202,10 @@ void ServerSource::list_files(const std::function<void()> &begin, const std::fun
     int64_t rate = read_limiter() != nullptr ? read_limiter()->rate() : 0;
     with_reconnects([&] {
         begin();
-        // The next row comes when the whole of a file has been read, at the pace we ask for.
-        if (rate > 0)
-            connection_->set_patience(options_.connection.timeout_seconds > 0 ? long_work_patience : 0);
+        // The next row comes when the whole of a file has been read, at the pace we ask for. Until then the source gives signs of
+        // life: not so often that we could be less patient than this.
+        if (options_.connection.timeout_seconds > 0)
+            connection_->set_patience(std::max(options_.connection.timeout_seconds, 4 * sign_of_life_seconds));
         connection_->start_rows("SELECT (m).* FROM (SELECT " + schema_ + ".pg_failback_manifest('xxh128'::pg_catalog.text,"
                                 " 'untracked'::pg_catalog.text, NULL::pg_catalog.pg_lsn, false, $1::pg_catalog.int8)"
                                 " AS m OFFSET 0) AS s", {QueryParameter{25, std::to_string(rate), false, false}});
@@ -233,6 +238,7 @@ SourceState ServerSource::begin_backup()
         connection_->query("SELECT " + schema_ + ".pg_failback_backup_start(true)");
         connection_->set_patience(options_.connection.timeout_seconds);
         SourceState state = read_state();
+        images_without_backup_ = state.full_page_writes;
         backup_ = true; // it goes with the session before it was of use
         return state;
     });

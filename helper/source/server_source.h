@@ -68,6 +68,7 @@ private:
     std::string created_slot_; // by us, for the standby
     Lsn held_;           // WAL held from here on, 0: none
     bool backup_ = false; // an online backup is under way in this session
+    bool images_without_backup_ = false; // full_page_writes was on when it began
 };
 
 } // namespace failback
