@@ -35,6 +35,17 @@ if (!is_pg_rewind())
 	my ($succeeded, $output) = failback($old, $new, '-n');
 	like($output, qr/comparing contents, because .*WAL/, "without -c the WAL is missed");
 }
+if (!is_pg_rewind())
+{
+	# What recovery will not read goes as soon as it has been read here; each call notes how many are kept at the time.
+	my $counts = PostgreSQL::Test::Utils::tempdir . '/counts';
+	my ($succeeded, $output) = failback($old, $new, '-n', "--restore-command=ls \$(dirname %p) | grep -c . >>$counts; cp $archive/%f %p");
+	ok($succeeded, '-n with a restore command');
+	my @counts = split /\n/, slurp_file($counts);
+	note("kept: @counts");
+	cmp_ok(scalar(@counts), '>', 6, 'many segments came from the archive');
+	cmp_ok((sort { $b <=> $a } @counts)[0], '<', 4, 'few of them were kept at a time');
+}
 failback_ok($old, $new, options => ['-c'], twin => ['-c']);
 ends_equal($old, $new);
 
