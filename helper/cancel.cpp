@@ -26,12 +26,12 @@ void install_cancel_handlers()
 {
     struct sigaction action = {};
     action.sa_handler = note_signal; // no SA_RESTART: waiting calls return at once
-    for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
-        struct sigaction inherited;
-        bool ignored = ::sigaction(signal, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
-        if (!ignored)
-            ::sigaction(signal, &action, nullptr);
-    }
+    for (int signal : {SIGINT, SIGTERM})
+        ::sigaction(signal, &action, nullptr);
+    struct sigaction inherited;
+    bool ignored = ::sigaction(SIGHUP, nullptr, &inherited) == 0 && inherited.sa_handler == SIG_IGN;
+    if (!ignored)
+        ::sigaction(SIGHUP, &action, nullptr);
     action.sa_handler = SIG_IGN;
     ::sigaction(SIGPIPE, &action, nullptr);
 }

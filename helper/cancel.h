@@ -5,7 +5,7 @@
 
 namespace failback {
 
-// For the whole process, once. What the caller ignores (nohup) stays ignored. SIGPIPE is ignored: a broken connection is reported by the call that meets it.
+// For the whole process, once. SIGHUP stays ignored where the caller ignores it (nohup). SIGPIPE is ignored: a broken connection is reported by the call that meets it.
 void install_cancel_handlers();
 
 // Throws Error(cancelled) once a signal has come. Cheap; any thread.

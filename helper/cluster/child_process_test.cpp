@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace failback {
@@ -64,6 +65,33 @@ TEST(Cancel, WhatIsIgnoredStaysIgnored)
     EXPECT_EQ(before.sa_handler, SIG_IGN);
     EXPECT_NE(after.sa_handler, SIG_DFL);
     ::signal(SIGTERM, SIG_DFL);
+}
+
+TEST(Cancel, APauseEndsWithASignal)
+{
+    int ready[2];
+    ASSERT_EQ(::pipe(ready), 0);
+    pid_t child = ::fork();
+    if (child == 0) {
+        install_cancel_handlers();
+        bool told = ::write(ready[1], "x", 1) == 1;
+        try {
+            pause_for(std::chrono::seconds(600));
+        } catch (const Error &error) {
+            ::_exit(told && error.code() == ErrorCode::cancelled ? 0 : 1);
+        }
+        ::_exit(2);
+    }
+    char byte;
+    ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+    auto begin = std::chrono::steady_clock::now();
+    ::kill(child, SIGTERM);
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
+    EXPECT_EQ(status, 0);
+    ::close(ready[0]);
+    ::close(ready[1]);
 }
 
 } // namespace
