@@ -1,16 +1,16 @@
 #include "helper/diff.h"
 
 #include "helper/cluster/target_settings.h"
+#include "helper/open_source.h"
 #include "helper/phases/compare.h"
 #include "helper/phases/inspect.h"
 #include "helper/phases/manifests.h"
 #include "helper/report/difference_report.h"
 #include "helper/report/json.h"
-#include "helper/source/local_source.h"
-#include "helper/source/server_source.h"
 #include "helper/target/staging.h"
 
 #include <cerrno>
+#include <optional>
 #include <unistd.h>
 
 namespace failback {
@@ -57,35 +57,20 @@ private:
             throw Error(ErrorCode::wrong_state, "an interrupted run has to be completed first", "",
                         "The target is half of what it was and half of what it is to be. Run that command again.");
         ControlFile target_control = inspect_target(context_);
-        std::unique_ptr<Source> source = open_source();
-        Inspection inspection = inspect_formats(std::move(target_control), *source);
+        auto [opened, server] = open_source(context_);
+        server_ = server;
+        Source &source = *opened;
+        Inspection inspection = inspect_formats(std::move(target_control), source);
 
         progress_.start(Phase::plan);
-        Manifests manifests = read_manifests(context_, inspection, *source);
+        Manifests manifests = read_manifests(context_, inspection, source);
         progress_.start(Phase::compare);
-        BlockMap blocks = compare_blocks(context_, inspection, manifests, *source);
+        BlockMap blocks = compare_blocks(context_, inspection, manifests, source);
         found_.bytes_compared = summary_.bytes_compared;
         found_.bytes_received = summary_.bytes_received;
         const ControlFileData &data = inspection.target_control.data;
         found_.difference = find_content_difference(manifests.source, manifests.target, blocks, data.blcksz, data.relseg_size);
         add_names();
-    }
-
-    std::unique_ptr<Source> open_source()
-    {
-        std::unique_ptr<Source> source;
-        if (!options_.source_pgdata.empty()) {
-            source = std::make_unique<LocalSource>(options_.source_pgdata, options_.target_pgdata);
-        } else {
-            ServerSourceOptions how;
-            how.connection.conninfo = options_.source_server;
-            how.connection.timeout_seconds = options_.timeout_seconds;
-            auto server = std::make_unique<ServerSource>(how);
-            server_ = server.get();
-            source = std::move(server);
-        }
-        source->limit_reads(options_.max_rate_read);
-        return source;
     }
 
     void add_names()
@@ -120,7 +105,17 @@ private:
 
 void run_diff(const Options &options, const std::string &argv0)
 {
-    Diff(options, argv0).run();
+    std::optional<Diff> work;
+    try {
+        work.emplace(options, argv0);
+    } catch (const Error &error) {
+        DifferenceReport report;
+        report.error = error.what();
+        if (!options.report.empty())
+            write_report(options.report, difference_json(report));
+        throw;
+    }
+    work->run();
 }
 
 } // namespace failback

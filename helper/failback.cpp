@@ -1,6 +1,7 @@
 #include "helper/failback.h"
 
 #include "helper/cluster/target_settings.h"
+#include "helper/open_source.h"
 #include "helper/phases/access_problems.h"
 #include "helper/phases/choose_way.h"
 #include "helper/phases/compare.h"
@@ -9,15 +10,15 @@
 #include "helper/phases/foreign_wal.h"
 #include "helper/phases/low_settings.h"
 #include "helper/phases/make_plan.h"
+#include "helper/phases/space.h"
 #include "helper/phases/standby_files.h"
 #include "helper/phases/transfer.h"
 #include "helper/plan/room_to_grow.h"
 #include "helper/report/json.h"
-#include "helper/source/local_source.h"
-#include "helper/source/server_source.h"
 #include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
 
+#include <optional>
 #include <set>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -70,6 +71,7 @@ private:
         only_looking_ = false;
         switch (completion_.complete_earlier_run()) {
         case EarlierRun::completed:
+            warn_if_no_standby(context_, {});
             pg_log_info("Done!");
             return;
         case EarlierRun::unclear:
@@ -81,9 +83,11 @@ private:
         completion_.begin_staging();
         only_looking_ = true;
         ControlFile target_control = inspect_target(context_);
-        std::unique_ptr<Source> source = open_source();
-        Inspection inspection = inspect(context_, std::move(target_control), *source);
-        while (auto reason = reason_to_begin_again(inspection, *source)) {
+        auto [opened, server] = open_source(context_);
+        server_ = server;
+        Source &source = *opened;
+        Inspection inspection = inspect(context_, std::move(target_control), source);
+        while (auto reason = reason_to_begin_again(inspection, source)) {
             // The target is untouched; what was staged is of use where the source still has the same.
             finder_.compare_because(*reason);
             if (!options_.dry_run)
@@ -130,9 +134,9 @@ private:
                 finder_.could_go_by_wal();
                 throw NeedsComparison{*reason};
             }
-        std::vector<std::string> problems = check_standby_to_be();
+        std::vector<std::string> problems = check_standby_to_be(takes_sources_configuration());
         tell_warnings();
-        preflight(context_, plan, wal_actions, problems);
+        check_target(plan, wal_actions, problems);
         count(plan);
         if (options_.dry_run) {
             end_dry_run(plan, wal_actions);
@@ -147,8 +151,9 @@ private:
             staged = transfer(context_, inspection, *difference, std::move(plan), manifests, source);
             check_room_to_grow(staged.actions, growth);
             if (options_.write_recovery_conf)
-                for (LocalFile &file : standby_files(context_, *server_, options_.config_files == ConfigFiles::source))
+                for (LocalFile &file : standby_files(context_, *server_, takes_sources_configuration()))
                     staged.local_files.push_back(std::move(file));
+            check_space_to_apply(target_, staged.actions);
             reserve_slot();
             completion_.commit_now(staged, inspection.target_control);
         } catch (...) {
@@ -158,30 +163,35 @@ private:
             throw;
         }
         completion_.complete(staged);
+        warn_if_no_standby(context_, {});
         pg_log_info("Done!");
     }
 
-    std::unique_ptr<Source> open_source()
-    {
-        std::unique_ptr<Source> source;
-        if (!options_.source_pgdata.empty()) {
-            source = std::make_unique<LocalSource>(options_.source_pgdata, options_.target_pgdata);
-        } else {
-            auto server = std::make_unique<ServerSource>(source_options());
-            server_ = server.get();
-            source = std::move(server);
-        }
-        source->limit_reads(options_.max_rate_read);
-        return source;
-    }
+    bool takes_sources_configuration() const { return options_.config_files == ConfigFiles::source; }
 
-    // What -R and --slot need of the source: warns of what the DBA can still mend, returns what would end the run.
-    std::vector<std::string> check_standby_to_be()
+    // What -R and --slot need of both sides: warns of what the DBA can still mend, returns what would end the run.
+    std::vector<std::string> check_standby_to_be(bool sources_configuration)
     {
+        std::vector<std::string> problems;
         if (options_.write_recovery_conf)
             warn_of_role(context_, *server_);
-        std::string problem = options_.slot.empty() ? "" : server_->slot_problem(options_.slot, options_.create_slot);
-        return problem.empty() ? std::vector<std::string>{} : std::vector<std::string>{problem};
+        if (options_.write_recovery_conf && !sources_configuration)
+            problems.push_back(settings_problem(target_));
+        if (!options_.slot.empty())
+            problems.push_back(server_->slot_problem(options_.slot, options_.create_slot));
+        std::erase(problems, "");
+        return problems;
+    }
+
+    // Throws with all that stands in the way of this plan: what else is wrong with the target does not matter then.
+    void check_target(const Plan &plan, const std::vector<FileAction> &wal, const std::vector<std::string> &problems)
+    {
+        try {
+            preflight(context_, plan, wal, problems);
+        } catch (const Error &error) {
+            only_looking_ = error.code() != ErrorCode::wrong_state;
+            throw;
+        }
     }
 
     void reserve_slot()
@@ -196,29 +206,19 @@ private:
             server_->release_slot();
     }
 
-    ServerSourceOptions source_options() const
-    {
-        ServerSourceOptions source;
-        source.connection.conninfo = options_.source_server;
-        source.connection.timeout_seconds = options_.timeout_seconds;
-        if (options_.max_rate > 0)
-            source.rate_limiter = std::make_shared<RateLimiter>(options_.max_rate);
-        source.compression = options_.compression;
-        source.compression_level = options_.compression_level;
-        return source;
-    }
-
     void no_rewind_required(const Inspection &inspection)
     {
         progress_.finish();
         pg_log_info("no rewind required");
-        std::vector<std::string> problems = check_standby_to_be();
+        // Nothing is taken from the source here, its configuration neither.
+        std::vector<std::string> problems = check_standby_to_be(false);
         warn_of_low_settings(context_, inspection);
         tell_warnings();
         if (options_.write_recovery_conf || !problems.empty())
-            preflight(context_, {}, {}, problems);
+            check_target({}, {}, problems);
         only_looking_ = false;
         summary_.outcome = Outcome::no_rewind_required;
+        warn_if_no_standby(context_, {});
         if (options_.dry_run) {
             remove_foreign_wal(context_, inspection); // only tells
             return;
@@ -228,7 +228,6 @@ private:
         try {
             // First what the source is asked for, as long as nothing has been changed.
             std::vector<LocalFile> files;
-            // Nothing is taken from the source here, its configuration neither.
             if (options_.write_recovery_conf)
                 files = standby_files(context_, *server_, false);
             reserve_slot();
@@ -261,6 +260,7 @@ private:
     {
         progress_.finish();
         summary_.outcome = Outcome::dry_run;
+        warn_if_no_standby(context_, plan.actions);
         summary_.bytes_fetched = plan.bytes_to_fetch;
         for (const FileAction &action : wal)
             for (const Extent &extent : action.fetch)
@@ -310,7 +310,19 @@ private:
 
 void run_failback(const Options &options, const std::string &argv0, const std::string &command_line)
 {
-    Failback(options, argv0, command_line).run();
+    std::optional<Failback> work;
+    try {
+        work.emplace(options, argv0, command_line);
+    } catch (const Error &error) {
+        // The target cannot even be opened, or another run has it.
+        Summary summary;
+        summary.outcome = Outcome::failed;
+        summary.error = error.what();
+        if (!options.report.empty())
+            write_report(options.report, summary_json(summary));
+        throw;
+    }
+    work->run();
 }
 
 } // namespace failback

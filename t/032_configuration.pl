@@ -58,9 +58,12 @@ $old->safe_psql('postgres',
 # What is still in its buffers would be read as zeros, too fast.
 $old->safe_psql('postgres', 'CHECKPOINT');
 my $output = '';
+# As under nohup: that the terminal goes does not end it.
+local $SIG{HUP} = 'IGNORE';
 my $run = failback_slowly($new, $old, \$output, '--config-files=source');
 # A slow machine must not let it come to its end.
 $run->signal('STOP');
+$run->signal('HUP');
 $old->append_conf('postgresql.conf', "# this file has grown\n" x 1000);
 $run->signal('CONT');
 ok(IPC::Run::finish($run), 'failback with --config-files=source') or diag($output);

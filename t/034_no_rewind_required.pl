@@ -50,6 +50,22 @@ if (!is_pg_rewind())
 		'-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', '--slot=absent', $_ ? '-n' : ())
 	  for (0, 1);
 	chmod 0700, $old->data_dir or die "chmod: $!";
+	my $settings = $old->data_dir . '/postgresql.auto.conf';
+	chmod 0, $settings or die "chmod: $!";
+	for my $options (['-n'], [])
+	{
+		refused_ok("-R with unreadable settings, @$options", $old->data_dir, qr/could not open file "\Q$settings\E": Permission denied/,
+			'-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', @$options);
+	}
+	chmod 0600, $settings;
+	rename $settings, "$settings.own" or die "rename: $!";
+	symlink 'postgresql.auto.conf.own', $settings or die "symlink: $!";
+	for my $options (['-n'], [])
+	{
+		refused_ok("-R with linked settings, @$options", $old->data_dir, qr/"\Q$settings\E" is a symbolic link, and -R does not write through it/,
+			'-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', @$options);
+	}
+	rename "$settings.own", $settings or die "rename: $!";
 	$old->append_conf('postgresql.conf', 'max_connections = 60');
 }
 

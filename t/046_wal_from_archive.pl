@@ -24,6 +24,7 @@ wait_until('the first segment has been recycled', sub {
 	$old->safe_psql('postgres', 'CHECKPOINT');
 	return !-e $old->data_dir . "/pg_wal/$first";
 });
+$old->safe_psql('postgres', "SELECT upsert($_); SELECT pg_switch_wal()") for 1 .. 7;
 my $last = last_wal_file($old);
 $old->stop('fast');
 ok(!-e $old->data_dir . "/pg_wal/$first", 'the WAL is gone');
@@ -34,6 +35,20 @@ if (!is_pg_rewind())
 	# Without -c it would compare the content of both, which works but reads everything.
 	my ($succeeded, $output) = failback($old, $new, '-n');
 	like($output, qr/comparing contents, because .*WAL/, "without -c the WAL is missed");
+
+	# What recovery will not read goes as soon as it has been read here. All that the archive has comes from there, and each call
+	# notes how many are kept at the time.
+	my $wal = $old->data_dir . '/pg_wal';
+	my @both = grep { /^[0-9A-F]{24}$/ && $_ lt $last && -e "$archive/$_" } files_below($wal);
+	rename "$wal/$_", "$archive/$_.own" or die "rename: $!" for @both;
+	my $counts = PostgreSQL::Test::Utils::tempdir . '/counts';
+	($succeeded, $output) = failback($old, $new, '-n', "--restore-command=ls \$(dirname %p) | grep -c . >>$counts; cp $archive/%f %p");
+	ok($succeeded, '-n with a restore command');
+	rename "$archive/$_.own", "$wal/$_" or die "rename: $!" for @both;
+	my @counts = split /\n/, slurp_file($counts);
+	note("kept: @counts");
+	cmp_ok(scalar(@counts), '>', 6, 'many segments came from the archive');
+	cmp_ok((sort { $b <=> $a } @counts)[0], '<', 5, 'few of them were kept at a time');
 }
 failback_ok($old, $new, options => ['-c'], twin => ['-c']);
 ends_equal($old, $new);

@@ -92,10 +92,16 @@ wait_streaming($mirror, $new);
 $new->stop('fast');
 $mirror->stop('fast');
 
+# Logs are each server's own, wherever it has them.
+$new->append_conf('postgresql.conf', "log_directory = 'logs_of_new'");
+mkdir $new->data_dir . '/logs_of_new';
+append_to_file($new->data_dir . '/logs_of_new/today', "said\n");
+
 my ($succeeded, $output) =
   run_tool('-D', $intact->data_dir, '--source-pgdata', $new->data_dir, '--dry-run');
 ok($succeeded, 'dry run') or diag($output);
 local_failback_ok($old, $new);
+ok(!-e $old->data_dir . '/logs_of_new/today', "the source's log stays there") unless is_pg_rewind();
 # pg_rewind 15 knows a stopped standby as source too.
 local_failback_ok($again, $mirror);
 command_ok([ 'pg_rewind', '-D', $twin->data_dir, '--source-pgdata', $new->data_dir ], 'pg_rewind does the same');

@@ -74,6 +74,15 @@ is($status, 1, 'a slot on no server: exit status');
 like($error, qr/--slot needs a running source/, 'a slot on no server: its message');
 is(join(' ', changed_files($before, fingerprint($dir))), '', 'nothing changed by all that');
 
+# A target that cannot even be opened is reported like every other failure.
+my $report = PostgreSQL::Test::Utils::tempdir . '/report';
+for my $command ([], ['diff'])
+{
+	unlink $report;
+	is(complaint(tool(), @$command, '-D', "$dir/absent", $source, "--report=$report")->[0], 1, "@$command of an absent target: exit status");
+	like(slurp_file($report), qr/"outcome": "failed".*"error": "[^"]*absent/s, "@$command of an absent target: its report");
+}
+
 # Help and version win over whatever else is said, and need no server.
 for my $arguments ([ '--help' ], [ '-?' ], [ '--help', '--nonsense' ], [ '-V' ], [ '--version' ], [ '-n', '--help' ])
 {

@@ -62,6 +62,11 @@ my $before = fingerprint($etc);
 ($succeeded, $output) = run_tool(@source, '-n', '-c', '--mode=wal');
 ok($succeeded, 'found through postmaster.opts');
 unlike($output, qr/warning: could not read the target's settings/, 'no setting is missed');
+# One that lies about in the data directory is not what the server was started with.
+append_to_file("$dir/postgresql.conf", "restore_command = ''\n");
+($succeeded, $output) = run_tool(@source, '-n', '-c', '--mode=wal');
+ok($succeeded, 'a postgresql.conf in the data directory is not taken for it');
+unlink "$dir/postgresql.conf";
 rename "$dir/postmaster.opts", "$etc/postmaster.opts" or die "rename: $!";
 refused_ok('no postmaster.opts', $dir, qr/could not read setting "restore_command".*--config-file/s, @source, '-c', '--mode=wal');
 ($succeeded, $output) = run_tool(@source, '-n', '-c', '--mode=wal', "--config-file=$etc/postgresql.conf");

@@ -13,6 +13,8 @@ my $place = PostgreSQL::Test::Utils::tempdir;
 mkdir "$place/old";
 my $old = start_primary('old', conf => "autovacuum = off\nmax_prepared_transactions = 2\n");
 create_upsert_table($old);
+$old->safe_psql('postgres', "CREATE ROLE stranger LOGIN");
+$old->safe_psql('postgres', "CREATE DATABASE bare TEMPLATE template0");
 $old->safe_psql('postgres', "CREATE TABLESPACE ts LOCATION '$place/old'");
 $old->safe_psql('postgres', 'CREATE TABLE first AS SELECT i FROM generate_series(1, 5000) i');
 $old->safe_psql('postgres', 'CREATE TABLE second TABLESPACE ts AS SELECT i FROM generate_series(1, 5000) i');
@@ -57,8 +59,33 @@ $problems = qr/(?=.*could not read file "\Q$_\E": Permission denied)$problems/s 
 refused_ok('unreadable', $dir, $problems, @source);
 refused_ok('unreadable, -n', $dir, $problems, @source, '-n');
 refused_ok('unreadable, --mode=compare', $dir, $problems, @source, '-n', '--mode=compare');
+# So it is where the source is the first to refuse.
+(my $stranger = $source[2]) =~ s/user=failback_user/user=stranger/ or die 'no user';
+(my $bare = $source[2]) =~ s/dbname=postgres/dbname=bare/ or die 'no database';
+for my $row ([ 'no grant', $stranger, qr/permission denied|may not/ ], [ 'no extension', $bare, qr/extension "pg_failback"/ ],
+	[ 'nobody there', '--source-server=host=127.0.0.1 port=1 dbname=postgres', qr/could not connect|Connection refused/ ])
+{
+	my ($what, $server, $message) = @$row;
+	refused_ok("unreadable, and $what$_", $dir, qr/(?=.*error: [^\n]*$message)$problems/s, '-D', $dir, $server, split ' ') for ('', ' -n');
+}
 chmod 0700, "$dir/pg_multixact/members";
 chmod 0600, @hidden, "$dir/$file{first}";
+
+# -R adds to the target's own settings. Without it they need not be looked at.
+my $settings = "$dir/postgresql.auto.conf";
+append_to_file($settings, "# longer than the source's\n");
+chmod 0, $settings or die "chmod: $!";
+refused_ok("-R with unreadable settings, @$_", $dir, qr/target cannot be changed as planned.*could not open file "\Q$settings\E": Permission denied/s,
+	@source, '-R', @$_)
+  for (['-n'], []);
+chmod 0600, $settings;
+rename $settings, "$settings.own" or die "rename: $!";
+symlink 'postgresql.auto.conf.own', $settings or die "symlink: $!";
+refused_ok("-R with linked settings, @$_", $dir, qr/target cannot be changed as planned.*"\Q$settings\E" is a symbolic link, and -R does not write through it/s,
+	@source, '-R', @$_)
+  for (['-n'], []);
+ok((run_tool(@source, '-n'))[0], 'linked settings, without -R');
+rename "$settings.own", $settings or die "rename: $!";
 
 # Somebody else's: readable, not writable. Only root can make them (.ci/step-down, where it steps down from root).
 SKIP:
@@ -129,16 +156,17 @@ SKIP:
 	my $user = $>;
 	my @inside = ('unshare', '--map-root-user', '--mount', 'sh', '-c');
 	my $again = "exec unshare --user --map-user=$user --map-group=$user \"\$@\"";
-	skip 'no user namespaces here', 3
+	skip 'no user namespaces here', 4
 	  if system("unshare --map-root-user --mount sh -c 'mount -t tmpfs none $small && unshare --user --map-user=$user true' >/dev/null 2>&1") != 0;
 	my $size = int((split ' ', `du -sk $dir`)[0] / 1024) + 4;
 	my $messages = '';
 	my @run = (tool(), '-D', "$small/data", $source[2]);
-	my $ok = IPC::Run::run([ @inside, "mount -t tmpfs -o mode=0777,size=${size}M none $small && cp -a $dir $small/data && $again", 'sh', @run ],
+	my $ok = IPC::Run::run([ @inside, "mount -t tmpfs -o mode=0777,size=${size}M none $small && cp -a $dir $small/data && chmod 0400 $small/data/$file{first} && $again", 'sh', @run ],
 		'<', \undef, '>', \$messages, '2>&1');
 	note($messages);
 	ok(!$ok, 'too little space: the run fails');
 	like($messages, qr/not enough space below "\Q$small\E\/data[^"]*": \d+ MB needed, [\d.]+ [kM]B available/, 'too little space: its message');
+	like($messages, qr/could not write file "\S*\Q$file{first}\E": Permission denied/, 'too little space: and a file that cannot be written');
 	unlike($messages, qr/No space left on device/, 'too little space: found before it was used up');
 }
 

@@ -16,7 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  can_inject fault_count seed work_in_memory split_brain keep_target restore_target failback_arguments unreachable_arguments
+  can_inject fault_count seed work_in_memory split_brain mapping keep_target restore_target failback_arguments unreachable_arguments
   traced_calls spread spread_and_random run_with state_of differences remember_finished
   is_finished_ok starts_as_before_ok refuses_to_start_ok note_there completes_without_source starts_as_standby_ok
   $old $new
@@ -28,7 +28,7 @@ our ($old, $new);
 my $traced = 'openat2,openat,pwrite64,write,renameat,renameat2,unlinkat,mkdir,mkdirat,symlinkat,ftruncate,fsync,'
   . 'sync_file_range,sendto,recvfrom';
 my $place;     # of the tablespace and the copies
-my $late;      # the source has a tablespace more
+my $late;      # where the target is to have a tablespace that only the source has
 my @restored;  # [directory, copy aside]
 my $before;    # fingerprint of the target as it was
 my $finished;  # what an undisturbed run makes of it, see comparable()
@@ -64,7 +64,7 @@ sub work_in_memory
 
 # Sets $old (stopped, copied aside) and $new (running, at rest). The target's tablespace, its pg_wal and all the rest can be
 # on filesystems of their own: split_brain(space => directory, wal => directory, data => directory), all empty or absent;
-# late => 1: the source has made a tablespace since.
+# late => 1: the source has made a tablespace since; late => directory: and there the target is to have it.
 sub split_brain
 {
 	my (%on) = @_;
@@ -115,7 +115,7 @@ SQL
 	}
 	# A file that is longer here.
 	$old->safe_psql('postgres', "INSERT INTO shortened SELECT i, md5(i::text) FROM generate_series(30000, 33000) i");
-	make_late_tablespace() if $on{late};
+	make_late_tablespace($on{late} eq '1' ? "$place/late" : $on{late}) if $on{late};
 	$old->stop('fast');
 	move_target($on{data}, $on{wal});
 	@restored = ([ $old->data_dir, "$place/old.aside" ], [ $space, "$place/space.aside" ]);
@@ -134,16 +134,17 @@ SQL
 	return;
 }
 
-# A tablespace that only the source has. Its WAL puts it at $place/late, where the target is to have it: so the source's own
-# moves away, as if it were another machine's, and is mapped back.
+# A tablespace that only the source has. Its WAL puts it where the target is to have it: so the source's own moves away, as if
+# it were another machine's, and is mapped back.
 sub make_late_tablespace
 {
-	$late = mkdir "$place/late";
-	$new->safe_psql('postgres', "CREATE TABLESPACE late LOCATION '$place/late'");
+	($late) = @_;
+	mkdir $late or die "could not create $late: $!";
+	$new->safe_psql('postgres', "CREATE TABLESPACE late LOCATION '$late'");
 	$new->safe_psql('postgres', 'CREATE TABLE lately TABLESPACE late AS SELECT i, md5(i::text) AS t FROM generate_series(1, 3000) i');
 	my $oid = $new->safe_psql('postgres', "SELECT oid FROM pg_tablespace WHERE spcname = 'late'");
 	$new->stop('fast');
-	rename "$place/late", "$place/late_of_new" or die "could not move $place/late: $!";
+	system('mv', $late, "$place/late_of_new") == 0 or die "could not move $late";
 	my $link = $new->data_dir . "/pg_tblspc/$oid";
 	unlink $link;
 	symlink "$place/late_of_new", $link or die "could not link $link: $!";
@@ -192,7 +193,7 @@ sub restore_target
 		remove_tree($where);
 		system('cp', '-a', '--reflink=auto', $from, $where) == 0 or die "could not restore $where";
 	}
-	remove_tree("$place/late") if $late;
+	remove_tree($late) if $late;
 	return;
 }
 
@@ -203,7 +204,7 @@ sub failback_arguments
 }
 
 # What every run on this machine needs, for the tablespace that only the source has.
-sub mapping { return $late ? "--tablespace-mapping=$place/late_of_new=$place/late" : (); }
+sub mapping { return $late ? "--tablespace-mapping=$place/late_of_new=$late" : (); }
 
 # The same with a source that nobody can reach.
 sub unreachable_arguments

@@ -2,12 +2,14 @@
 
 #include "common/error.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -48,6 +50,16 @@ bool read_some(int fd, std::string &into)
     return got > 0;
 }
 
+// What is in the pipe by now, without waiting, and not more than it can hold: somebody may go on writing.
+void drain(int fd, std::string &into)
+{
+    const size_t enough = into.size() + static_cast<size_t>(std::max(::fcntl(fd, F_GETPIPE_SZ), 4096));
+    pollfd stream = {fd, POLLIN, 0};
+    while (into.size() < enough && poll(&stream, 1, 0) > 0 && (stream.revents & POLLIN) != 0)
+        if (!read_some(fd, into))
+            return;
+}
+
 } // namespace
 
 ChildProcess::ChildProcess(const std::vector<std::string> &command)
@@ -67,7 +79,12 @@ ChildProcess::ChildProcess(const std::vector<std::string> &command)
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+    // We ignore SIGPIPE, and that would be inherited: "zcat | head" has to end.
+    sigset_t to_default;
+    sigemptyset(&to_default);
+    sigaddset(&to_default, SIGPIPE);
+    posix_spawnattr_setsigdefault(&attributes, &to_default);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
     int failed = posix_spawn(&pid_, arguments[0], &actions, &attributes, arguments.data(), environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -97,21 +114,31 @@ ChildOutput ChildProcess::finish(int time_limit_seconds, const std::function<voi
     constexpr int slice_ms = 200;
     auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(time_limit_seconds);
     ChildOutput result;
-    // Both at once: a program that fills one pipe while we wait for the other would never end.
-    pollfd streams[2] = {{output_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}};
     std::string *texts[2] = {&result.standard_output, &result.standard_error};
     try {
-        while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+        // That the process ends counts, not that its pipes do: it may have left something running that holds them open.
+        FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+        if (!process)
+            throw Error(ErrorCode::io_error, format("could not watch a program: error %d", errno));
+        // All at once: a program that fills one pipe while we wait for the other would never end.
+        pollfd watched[3] = {{output_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}, {process.get(), POLLIN, 0}};
+        while (watched[2].revents == 0) {
             if (check)
                 check();
             if (time_limit_seconds > 0 && std::chrono::steady_clock::now() >= deadline)
                 throw Error(ErrorCode::wrong_state, format("a command did not end within %d seconds", time_limit_seconds));
-            if (poll(streams, 2, slice_ms) < 0 && errno != EINTR)
-                throw Error(ErrorCode::io_error, format("could not wait for a program's output: error %d", errno));
+            if (poll(watched, 3, slice_ms) < 0) {
+                if (errno != EINTR)
+                    throw Error(ErrorCode::io_error, format("could not wait for a program's output: error %d", errno));
+                continue;
+            }
             for (int i = 0; i < 2; i++)
-                if (streams[i].fd >= 0 && streams[i].revents != 0 && !read_some(streams[i].fd, *texts[i]))
-                    streams[i].fd = -1;
+                if (watched[i].fd >= 0 && watched[i].revents != 0 && !read_some(watched[i].fd, *texts[i]))
+                    watched[i].fd = -1;
         }
+        for (int i = 0; i < 2; i++)
+            if (watched[i].fd >= 0)
+                drain(watched[i].fd, *texts[i]);
     } catch (...) {
         ::kill(-pid_, SIGKILL); // the destructor waits for it
         throw;

@@ -24,7 +24,7 @@ public:
     ChildProcess &operator=(ChildProcess &&) = delete;
     ~ChildProcess(); // waits for a process that nobody finished; it gets SIGPIPE when it prints
 
-    // Reads all it prints and waits for its end. Once. `check` is called about five times a second and may throw; after
+    // Reads all it prints until it ends; what it has started and left running goes on, unread. Once. `check` is called about five times a second and may throw; after
     // time_limit_seconds (0: never) Error(wrong_state) is thrown. In both cases the program and what it started are killed.
     ChildOutput finish(int time_limit_seconds = 0, const std::function<void()> &check = {});
 

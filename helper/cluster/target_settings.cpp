@@ -63,6 +63,13 @@ bool config_file_value(std::string_view setting, std::string &value)
     return false;
 }
 
+// postmaster.opts may have come with a copy of another data directory, and name that one's.
+bool is_of_another_cluster(const std::string &config_file, const std::string &data_directory)
+{
+    std::string directory = config_file.substr(0, config_file.rfind('/'));
+    return is_file(directory + "/PG_VERSION") && absolute_path(directory) != absolute_path(data_directory);
+}
+
 } // namespace
 
 bool ConfigLocation::outside() const
@@ -102,13 +109,13 @@ std::string config_file_from_postmaster_opts(std::string_view text, std::string_
 ConfigLocation find_target_config(const std::string &data_directory, const std::string &given)
 {
     ConfigLocation location{data_directory, given};
-    if (!given.empty() || is_file(data_directory + "/postgresql.conf"))
+    if (!given.empty())
         return location;
     std::ifstream opts(data_directory + "/postmaster.opts");
     std::stringstream text;
     text << opts.rdbuf();
     std::string named = config_file_from_postmaster_opts(text.str(), data_directory);
-    if (!named.empty() && is_file(named))
+    if (!named.empty() && is_file(named) && !is_of_another_cluster(named, data_directory))
         location.config_file = named;
     return location;
 }

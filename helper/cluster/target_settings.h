@@ -14,9 +14,9 @@ struct ConfigLocation {
     bool outside() const;     // config_file is set and not below data_directory
 };
 
-// The configuration file that the target's last start used: `given` (--config-file) if not empty, else the data
-// directory's postgresql.conf, else what postmaster.opts names (as Debian's start scripts have it). If none
-// exists, config_file stays empty and read_target_settings will say what is missing.
+// The configuration file that the target's last start used: `given` (--config-file) if not empty, else what postmaster.opts
+// names (as Debian's start scripts have it) if that is there and not another data directory's, else the data directory's
+// postgresql.conf. If none exists, config_file stays empty and read_target_settings will say what is missing.
 ConfigLocation find_target_config(const std::string &data_directory, const std::string &given);
 
 // The config file named on a postmaster.opts command line, or the postgresql.conf in the directory of its -D

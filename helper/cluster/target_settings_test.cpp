@@ -66,9 +66,21 @@ TEST_F(TargetSettings, WhereTheConfigurationIs)
     ConfigLocation location = find_target_config(data, "");
     EXPECT_EQ(location.config_file, root + "/etc/postgresql.conf");
     EXPECT_TRUE(location.outside());
-    // postgresql.conf in the data directory goes before what an old start named
+    // One in the data directory, such as a package's or the source's, is not what the server was started with
     write("data/postgresql.conf", "");
+    EXPECT_EQ(find_target_config(data, "").config_file, root + "/etc/postgresql.conf");
+    // unless that file has gone, or belongs to the data directory that this one was copied from
+    write("etc/PG_VERSION", "15");
     EXPECT_EQ(find_target_config(data, "").config_file, "");
+    fs::remove(root + "/etc/PG_VERSION");
+    write("data/PG_VERSION", "15");
+    EXPECT_TRUE(find_target_config(data, "").outside());
+    fs::rename(root + "/etc/postgresql.conf", root + "/etc/moved");
+    EXPECT_EQ(find_target_config(data, "").config_file, "");
+    EXPECT_FALSE(find_target_config(data, "").outside());
+    // -D that is only another name of the data directory
+    fs::create_symlink(data, root + "/link");
+    write("data/postmaster.opts", "/bin/postgres \"-D\" \"" + root + "/link\"\n");
     EXPECT_FALSE(find_target_config(data, "").outside());
     // and what was given before everything
     EXPECT_EQ(find_target_config(data, "/given").config_file, "/given");

@@ -129,7 +129,7 @@ std::string problem_lines(const std::vector<std::string> &problems)
 
 Error with_access_problems(const Error &error, const TargetDirectory &target)
 {
-    if (error.code() != ErrorCode::io_error && error.code() != ErrorCode::access_denied)
+    if (error.code() == ErrorCode::cancelled)
         return error;
     std::vector<std::string> problems = find_access_problems(target);
     if (problems.empty())

@@ -1,4 +1,4 @@
-// What on the target cannot be read or written: looked for when a run has come upon the first of it, to tell all of it.
+// What on the target cannot be read or written: looked for when a run ends early, to tell all of it.
 #pragma once
 
 #include "common/error.h"
@@ -16,8 +16,8 @@ std::vector<std::string> find_access_problems(const TargetDirectory &target);
 // The problems as lines, from the 51st on only their number.
 std::string problem_lines(const std::vector<std::string> &problems);
 
-// The error that ended a run before its commit, with all other problems of this kind on the target; as it was if there
-// are none, or if it is an error of another kind.
+// The error that ended a run before its commit, on whichever side, with all these problems on the target; as it was if there
+// are none, or if somebody ended the run.
 Error with_access_problems(const Error &error, const TargetDirectory &target);
 
 } // namespace failback

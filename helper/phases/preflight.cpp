@@ -2,19 +2,16 @@
 
 #include "common/path_rules.h"
 #include "helper/phases/access_problems.h"
+#include "helper/phases/space.h"
 #include "helper/target/earlier_staging.h"
-#include "helper/target/staging.h"
 
 #include <cerrno>
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits>
-#include <map>
 #include <memory>
 #include <set>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 namespace failback {
 
@@ -31,7 +28,10 @@ std::string parent_of(const std::string &path)
 
 class Preflight {
 public:
-    Preflight(const TargetDirectory &target, bool dry_run) : target_(target), dry_run_(dry_run) {}
+    Preflight(const TargetDirectory &target, bool dry_run, const std::vector<FileAction> &actions)
+        : target_(target), dry_run_(dry_run), space_(target, actions)
+    {
+    }
 
     void check(const std::vector<FileAction> &actions)
     {
@@ -56,7 +56,7 @@ public:
     {
         for (const std::string &directory : directories_)
             check_directory(directory);
-        check_space();
+        add_problems(space_.problems(space_reserve, [this] { return make_room(); }));
         if (problems_.empty())
             return;
         throw Error(ErrorCode::wrong_state, "the target cannot be changed as planned; nothing was changed",
@@ -174,7 +174,7 @@ private:
         else if (::faccessat(parent.get(), name.c_str(), R_OK | W_OK, AT_EACCESS) != 0)
             problems_.push_back(io_error("write file", target_.absolute(action.path), errno).what());
         else if (action.kind == FileActionKind::patch && action.staging == StagingKind::redo && action.size > status.st_size)
-            needed_[parent_of(staging_directory(action.path))] += action.size - status.st_size;
+            space_.add(action.path, action.size - status.st_size);
     }
 
     void check_directory(const std::string &path)
@@ -190,47 +190,13 @@ private:
         for (const Extent &extent : action.fetch)
             bytes += extent.length;
         if (action.staging == StagingKind::whole_file) {
-            needed_[parent_of(staging_directory(action.path))] += action.size;
+            space_.add(action.path, action.size);
             return;
         }
         // Once in the redo file, and once more where the file grows in place; the latter at its size at the most.
-        needed_[""] += bytes;
+        space_.add("", bytes);
         if (action.kind == FileActionKind::replace)
-            needed_[parent_of(staging_directory(action.path))] += bytes;
-    }
-
-    void check_space()
-    {
-        // Several of these may be one filesystem: their needs are added up.
-        std::map<dev_t, std::pair<std::string, int64_t>> filesystems;
-        for (const auto &[root, bytes] : needed_) {
-            FileDescriptor fd = target_.open_directory(root);
-            struct stat status;
-            if (!fd || ::fstat(fd.get(), &status) != 0)
-                continue;
-            auto &filesystem = filesystems.try_emplace(status.st_dev, root, 0).first->second;
-            filesystem.second += bytes;
-        }
-        for (const auto &[device, filesystem] : filesystems) {
-            FileDescriptor fd = target_.open_directory(filesystem.first);
-            if (!fd || filesystem.second == 0)
-                continue;
-            int64_t available = available_on(fd);
-            if (available < filesystem.second + space_reserve && make_room())
-                available = available_on(fd);
-            if (available < filesystem.second + space_reserve)
-                problems_.push_back(format("not enough space below \"%s\": %s needed, %s available",
-                                           target_.absolute(filesystem.first).c_str(),
-                                           size_text(filesystem.second + space_reserve).c_str(), size_text(available).c_str()));
-        }
-    }
-
-    static int64_t available_on(const FileDescriptor &fd)
-    {
-        struct statvfs space;
-        if (::fstatvfs(fd.get(), &space) != 0)
-            return std::numeric_limits<int64_t>::max();
-        return static_cast<int64_t>(space.f_bavail) * static_cast<int64_t>(space.f_frsize);
+            space_.add(action.path, bytes);
     }
 
     // What an interrupted run has staged is of use only as long as there is room for it beside what this one stages.
@@ -245,7 +211,7 @@ private:
 
     const TargetDirectory &target_;
     const bool dry_run_;
-    std::map<std::string, int64_t> needed_; // by root directory of a filesystem that may be one of its own
+    SpaceNeeds space_;
     std::set<std::string> made_; // directories and links, by this plan
     // Where entries are made or removed; by every run in the first three.
     std::set<std::string> directories_ = {"", "global", "pg_wal"};
@@ -260,7 +226,7 @@ private:
 void preflight(const Context &context, const Plan &plan, const std::vector<FileAction> &wal,
                const std::vector<std::string> &problems)
 {
-    Preflight check(context.target, context.options.dry_run);
+    Preflight check(context.target, context.options.dry_run, plan.actions);
     check.check(plan.actions);
     check.check(wal);
     check.add_problems(problems);

@@ -78,6 +78,8 @@ public:
         options.start = found.common.redo;
         options.full_page_writes_at_start = found.common.full_page_writes;
         options.divergence = found.divergence;
+        // Recovery has no use for the target's own: the source's comes in its place.
+        wal_.need_not_keep(found.divergence);
         WalScanResult wal = scan_wal(*wal_of_both, options);
         context_.summary.lost = wal.lost;
         check_hints_are_logged(control, wal);

@@ -2,7 +2,37 @@
 
 #include "helper/standby/recovery_config.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 namespace failback {
+
+namespace {
+
+constexpr int64_t max_settings_bytes = 16 * 1024 * 1024;
+
+bool is_link(const TargetDirectory &target, const char *name)
+{
+    struct stat status;
+    FileDescriptor directory = target.open_directory("");
+    return ::fstatat(directory.get(), name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
+} // namespace
+
+std::string settings_problem(const TargetDirectory &target)
+{
+    // Through the link somebody else's file would be written; in its place a file would be what nobody expects there.
+    if (is_link(target, recovery_config_path))
+        return format("\"%s\" is a symbolic link, and -R does not write through it: put a file in its place, or leave out -R and"
+                      " set primary_conninfo where it leads", target.absolute(recovery_config_path).c_str());
+    try {
+        target.read_file(recovery_config_path, max_settings_bytes);
+        return "";
+    } catch (const Error &error) {
+        return error.what();
+    }
+}
 
 void warn_of_role(const Context &context, ServerSource &source)
 {
@@ -12,18 +42,34 @@ void warn_of_role(const Context &context, ServerSource &source)
                                            source.user().c_str()));
 }
 
+void warn_if_no_standby(const Context &context, const std::vector<FileAction> &to_do)
+{
+    if (context.options.write_recovery_conf)
+        return;
+    for (const char *path : {standby_signal_path, "recovery.signal"}) {
+        bool there = context.target.exists(path);
+        for (const FileAction &action : to_do)
+            if (action.path == path)
+                there = action.kind != FileActionKind::remove;
+        if (there)
+            return;
+    }
+    context.summary.warnings.push_back("the target has no standby.signal: a server started on it becomes a second primary beside the"
+                                       " source; create that file and set primary_conninfo before it is started, or have both"
+                                       " written with -R");
+}
+
 std::vector<LocalFile> standby_files(const Context &context, ServerSource &source, bool take_sources_configuration)
 {
     RecoverySettings settings;
     settings.connection_lines = connection_lines(source.connection(), context.options.slot, context.options.source_server);
     settings.restore_command = context.options.restore_command;
     std::string current;
-    constexpr int64_t limit = 16 * 1024 * 1024;
     std::optional<std::vector<unsigned char>> content;
     if (take_sources_configuration)
-        content = read_whole_file(*source.open_reader(), recovery_config_path, limit);
+        content = read_whole_file(*source.open_reader(), recovery_config_path, max_settings_bytes);
     else
-        content = context.target.read_file(recovery_config_path, limit);
+        content = context.target.read_file(recovery_config_path, max_settings_bytes);
     if (content)
         current.assign(content->begin(), content->end());
     return {{recovery_config_path, recovery_config(current, settings)}, {standby_signal_path, ""}};

@@ -22,8 +22,7 @@ WalSupply::WalSupply(const Context &context, const Inspection &inspection)
         options.command = restore_command(context);
         options.segment_size = segment_size;
         options.written_to = std::max(inspection.target_control.checkpoint(), inspection.target_control.min_recovery_point());
-        if (context.options.timeout_seconds > 0)
-            options.time_limit_seconds = context.options.timeout_seconds;
+        options.time_limit_seconds = context.options.timeout_seconds; // 0: none either
         if (context.options.dry_run) {
             std::string name = (std::filesystem::temp_directory_path() / "pg_failback.XXXXXX").string();
             if (::mkdtemp(name.data()) == nullptr)

@@ -3,6 +3,7 @@
 #include "common/directory_walk.h"
 #include "common/path_rules.h"
 #include "helper/cluster/running_server.h"
+#include "helper/cluster/target_settings.h"
 #include "helper/cluster/timeline_history.h"
 #include "helper/source/local_reader.h"
 #include "helper/source/rate_limiter.h"
@@ -21,8 +22,21 @@ namespace {
 
 constexpr int64_t max_history_bytes = 16 * 1024 * 1024;
 constexpr size_t checksum_buffer_bytes = 256 * 1024;
-// A stopped server cannot be asked for its setting; this is the default.
 constexpr const char *default_log_directory = "log";
+
+// Of a stopped server; the default where its configuration cannot be read (it may be another machine's).
+std::string log_directory_of(const std::string &path, const std::string &postgres_program)
+{
+    if (postgres_program.empty())
+        return default_log_directory;
+    try {
+        auto settings = read_target_settings(postgres_program, find_target_config(path, ""), {"log_directory"});
+        return log_directory_inside(settings["log_directory"], std::filesystem::absolute(path).string()).value_or("");
+    } catch (const Error &error) {
+        pg_log_debug("%s: %s", error.what(), error.detail().c_str());
+        return default_log_directory;
+    }
+}
 
 const char *wal_level_name(int level)
 {
@@ -95,7 +109,7 @@ bool add_checksum(const BeneathDirectory &directory, FileEntry &entry, std::vect
 
 } // namespace
 
-LocalSource::LocalSource(const std::string &path, const std::string &target_path)
+LocalSource::LocalSource(const std::string &path, const std::string &target_path, const std::string &postgres_program)
     : directory_(std::make_shared<BeneathDirectory>(path))
 {
     check_not_the_target(directory_->fd(), path, target_path);
@@ -110,6 +124,7 @@ LocalSource::LocalSource(const std::string &path, const std::string &target_path
                     "", "Stop it, for example with \"pg_ctl stop\", or use --source-server.");
     control_ = read_control();
     check_state();
+    log_directory_ = log_directory_of(path, postgres_program);
     if (control_.data.state == DB_SHUTDOWNED_IN_RECOVERY) {
         end_ = control_.min_recovery_point();
     } else {
@@ -158,7 +173,7 @@ SourceState LocalSource::state()
     state.history = history_text();
     state.full_page_writes = data.checkPointCopy.fullPageWrites;
     state.wal_level = wal_level_name(data.wal_level);
-    state.log_directory = default_log_directory;
+    state.log_directory = log_directory_;
     state.max_connections = data.MaxConnections;
     state.max_worker_processes = data.max_worker_processes;
     state.max_wal_senders = data.max_wal_senders;
@@ -185,7 +200,8 @@ void LocalSource::list_files(const std::function<void()> &begin, const std::func
 {
     begin();
     WalkOptions options;
-    options.log_directories.push_back(default_log_directory);
+    if (!log_directory_.empty())
+        options.log_directories.push_back(log_directory_);
     options.tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, control_.data.catalog_version_no);
     DirectoryWalk walk(directory_->path(), options);
     std::vector<unsigned char> buffer(checksum_buffer_bytes);

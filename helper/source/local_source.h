@@ -16,7 +16,8 @@ public:
     // away for as long as the object lives. Throws Error(wrong_state) with a hint if both are the same directory or share
     // pg_wal or a tablespace, if a server uses the source or did not shut it down cleanly, or if an earlier failback onto
     // it is unfinished.
-    LocalSource(const std::string &path, const std::string &target_path);
+    // `postgres_program` tells where the source has its log; empty: "log".
+    LocalSource(const std::string &path, const std::string &target_path, const std::string &postgres_program = {});
 
     SourceState state() override;
     void list_files(const std::function<void()> &begin, const std::function<void(FileEntry &&)> &report) override;
@@ -42,6 +43,7 @@ private:
     std::shared_ptr<const BeneathDirectory> directory_; // shared with the readers
     ControlFile control_;
     Lsn end_; // of its WAL
+    std::string log_directory_; // relative; empty: outside of it
 };
 
 } // namespace failback

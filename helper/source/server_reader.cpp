@@ -6,7 +6,6 @@
 #include "helper/source/chunk_validator.h"
 
 #include <chrono>
-#include <thread>
 
 namespace failback {
 
@@ -193,11 +192,7 @@ bool pause_before_reconnect(int attempt, int timeout_seconds)
     int all_pauses = (1 << attempt) - 1;
     if (attempt > reconnect_attempts || (timeout_seconds > 0 && all_pauses > timeout_seconds))
         return false;
-    auto until = std::chrono::steady_clock::now() + std::chrono::seconds(1 << (attempt - 1));
-    while (std::chrono::steady_clock::now() < until) {
-        check_cancelled();
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
+    pause_for(std::chrono::seconds(1 << (attempt - 1)));
     return true;
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::array<std::string_view, 2> needed_to_start = {"postgresql.conf", "pg_hba.conf"};
 
 // These say what kind of server it is: a primary as the source must not make one of the target, nor a standby source a
-// standby of its own primary. finish writes standby.signal where it is wanted (-R).
+// standby of its own primary. To pg_rewind they are files as any other. finish writes standby.signal where it is wanted (-R).
 constexpr std::array<std::string_view, 2> signal_files = {"standby.signal", "recovery.signal"};
 
 bool contains(const auto &list, std::string_view path)
@@ -31,8 +31,6 @@ const char *own_file_reason(const ConfigFileFacts &facts)
 {
     if (is_private_key(facts.path))
         return "private keys never leave their server";
-    if (contains(signal_files, facts.path))
-        return "signal files are never taken from the source";
     // Its key stays as well, and a certificate with another key keeps the server from starting.
     if (is_certificate(facts.path) && facts.on_target)
         return "a certificate belongs to its private key";
@@ -43,6 +41,8 @@ const char *own_file_reason(const ConfigFileFacts &facts)
 ConfigFileDecision keep_targets(const ConfigFileFacts &facts)
 {
     using enum ConfigFileAction;
+    if (contains(signal_files, facts.path))
+        return {keep, "each server keeps its own signal files"};
     if (!facts.on_source)
         return {keep, "only the target has it"};
     if (facts.identical)

@@ -10,7 +10,8 @@
 #include <fstream>
 #include <iterator>
 #include <sys/stat.h>
-#include <thread>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 namespace failback {
 
@@ -22,6 +23,8 @@ constexpr std::chrono::milliseconds failure_pauses[] = {std::chrono::millisecond
                                                         std::chrono::milliseconds(1500)};
 constexpr auto first_pause = std::chrono::milliseconds(100);
 constexpr auto longest_pause = std::chrono::seconds(5);
+// For a segment that comes incomplete, where commands may take as long as they want.
+constexpr auto default_patience = std::chrono::seconds(60);
 
 // Does the file look like the segment that begins at the given place, complete? The records in it are checked by the reader.
 bool complete_segment(const std::string &path, Lsn begin, uint32_t segment_size, std::string &why)
@@ -90,7 +93,7 @@ ChildOutput ArchiveProvider::run_in_time(const std::string &name, const std::str
     try {
         return ChildProcess({"/bin/sh", "-c", command}).finish(options_.time_limit_seconds, check_cancelled);
     } catch (const Error &error) {
-        if (error.code() != ErrorCode::wrong_state || Clock::now() < deadline)
+        if (error.code() != ErrorCode::wrong_state || options_.time_limit_seconds == 0 || Clock::now() < deadline)
             throw;
         throw Error(ErrorCode::wrong_state,
                     format("restore_command for \"%s\" did not end within %d seconds", name.c_str(), options_.time_limit_seconds),
@@ -122,11 +125,28 @@ bool ArchiveProvider::restore_file(const std::string &name, const std::string &d
     return true;
 }
 
+// A command that has failed may have done so because there is no room; it does not say.
+void ArchiveProvider::check_room(const std::string &name, const std::string &temporary) const
+{
+    struct statvfs space;
+    if (::statvfs(options_.directory.c_str(), &space) != 0)
+        return;
+    struct stat partial;
+    int64_t taken = ::stat(temporary.c_str(), &partial) == 0 ? int64_t{partial.st_blocks} * 512 : 0;
+    int64_t free_bytes = static_cast<int64_t>(space.f_bavail) * static_cast<int64_t>(space.f_frsize);
+    if (free_bytes + taken >= options_.segment_size)
+        return;
+    Error full = io_error("restore WAL segment to", options_.directory + "/" + name, ENOSPC);
+    throw Error(full.code(), full.what(), "There is no room for it: the restore command failed, or left less than a segment.",
+                "Make room there, then run the command again.");
+}
+
 bool ArchiveProvider::restore_segment(const std::string &name, Lsn begin)
 {
     std::string temporary = options_.directory + "/" + name + ".restoring";
+    const bool limited = options_.time_limit_seconds > 0;
     auto deadline = Clock::now() + std::chrono::seconds(options_.time_limit_seconds);
-    Clock::duration pause = first_pause;
+    std::chrono::milliseconds pause = first_pause;
     const bool should_be_there = begin < options_.written_to && patience_ > 0;
     const size_t repetitions = should_be_there ? std::size(failure_pauses) : 1;
     size_t failures = 0;
@@ -134,20 +154,24 @@ bool ArchiveProvider::restore_segment(const std::string &name, Lsn begin)
     for (;;) {
         ::unlink(temporary.c_str());
         if (run_command(name, temporary) != 0) {
-            if (failures == repetitions || Clock::now() + failure_pauses[failures] > deadline) {
+            check_room(name, temporary);
+            if (failures == repetitions || (limited && Clock::now() + failure_pauses[failures] > deadline)) {
                 patience_ -= should_be_there;
                 return false;
             }
-            std::this_thread::sleep_for(failure_pauses[failures++]);
+            pause_for(failure_pauses[failures++]);
             continue;
         }
         if (complete_segment(temporary, begin, options_.segment_size, why))
             break;
+        check_room(name, temporary);
+        if (!limited && pause == first_pause)
+            deadline = Clock::now() + default_patience;
         if (Clock::now() + pause > deadline)
             throw Error(ErrorCode::data_corrupted, format("WAL segment \"%s\" from the archive is not complete", name.c_str()),
                         why, "Check the archive, and that what fills it makes files appear there whole, by renaming them.");
-        std::this_thread::sleep_for(pause);
-        pause = std::min<Clock::duration>(pause * 2, longest_pause);
+        pause_for(pause);
+        pause = std::min<std::chrono::milliseconds>(pause * 2, longest_pause);
     }
     std::string path = options_.directory + "/" + name;
     if (::rename(temporary.c_str(), path.c_str()) != 0)
@@ -167,7 +191,17 @@ std::unique_ptr<WalSegment> ArchiveProvider::open(TimelineId timeline, uint64_t 
         }
         restored_.insert(name);
     }
-    return kept_->open(timeline, segno);
+    std::unique_ptr<WalSegment> segment = kept_->open(timeline, segno);
+    if (need_not_keep_ <= Lsn{segno * options_.segment_size}) {
+        ::unlink((options_.directory + "/" + name).c_str());
+        restored_.erase(name);
+    }
+    return segment;
+}
+
+void ArchiveProvider::need_not_keep(Lsn from)
+{
+    need_not_keep_ = from;
 }
 
 } // namespace failback

@@ -14,7 +14,7 @@ struct ArchiveOptions {
     std::string directory;   // where restored segments are kept, absolute; exists
     uint32_t segment_size = 0;   // bytes
     Lsn written_to; // all WAL before this has been written and should be in the archive
-    int time_limit_seconds = 60; // for the command, and for one segment that comes incomplete
+    int time_limit_seconds = 60; // for the command (0: none), and for one segment that comes incomplete (0: 60 all the same)
 };
 
 // A restored segment gets its name by rename, when it is complete: what half a copy leaves is never seen as a segment.
@@ -26,8 +26,11 @@ public:
     // that was written (written_to) gets two attempts more, within about two seconds, as an archive that cannot be reached
     // for a moment says the same; two such segments in all, so that an archive without them costs no more. A file of another size than a segment's, or that does not begin as this WAL segment, may be one that is being copied: it is asked
     // for again until the time limit, and then Error(data_corrupted) names it. A command killed by a signal, or not found
-    // (126, 127), is Error(wrong_state), as for the server, and so is one that is ended at the time limit.
+    // (126, 127), is Error(wrong_state), as for the server, and so is one that is ended at the time limit. Where the disk has no
+    // room for a segment, that is why none has come: Error(io_error).
     std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) override;
+    // What need not be kept loses its name as soon as it is open, so that a long history does not fill the disk.
+    void need_not_keep(Lsn from) override;
     std::string describe() const override { return "archive (restore_command)"; }
 
     // Any file of the archive, for .history files: one attempt, no waiting. False if there is none.
@@ -39,11 +42,13 @@ private:
     int run_command(const std::string &name, const std::string &destination);
     ChildOutput run_in_time(const std::string &name, const std::string &command) const;
     bool restore_segment(const std::string &name, Lsn begin);
+    void check_room(const std::string &name, const std::string &temporary) const;
 
     ArchiveOptions options_;
     std::unique_ptr<SegmentProvider> kept_;
     std::set<std::string> restored_;
     std::set<std::string> missing_;
+    Lsn need_not_keep_{~uint64_t{0}}; // from here on
     int patience_ = 2; // for so many missing segments that should be there
 };
 

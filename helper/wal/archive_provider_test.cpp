@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -58,6 +59,24 @@ TEST_F(ArchiveProviderTest, RestoresByRename)
     ASSERT_TRUE(segment);
     EXPECT_EQ(segment->size(), segment_size);
     EXPECT_EQ(archive.restored().size(), 1u);
+}
+
+TEST_F(ArchiveProviderTest, WhatNeedNotBeKeptIsNot)
+{
+    std::string kept = write_segment("archived", segment_size);
+    ArchiveProvider archive = provider("cp " + kept + " %p");
+    std::string path = directory_.path() + "/" + wal_segment_name(TimelineId{1}, 3, segment_size);
+    archive.need_not_keep(Lsn{3 * segment_size + 1});
+    EXPECT_TRUE(archive.open(TimelineId{1}, 3));
+    EXPECT_TRUE(std::filesystem::exists(path)) << "recovery needs its beginning";
+    archive.need_not_keep(Lsn{3 * segment_size});
+    for (int time = 0; time < 2; time++) {
+        auto segment = archive.open(TimelineId{1}, 3);
+        ASSERT_TRUE(segment);
+        EXPECT_FALSE(std::filesystem::exists(path));
+        EXPECT_TRUE(archive.restored().empty());
+        EXPECT_EQ(segment->bytes(segment_size - 10, 10).size(), 10u) << "who has opened it can read it";
+    }
 }
 
 TEST_F(ArchiveProviderTest, FailureMeansThereIsNone)
@@ -137,6 +156,32 @@ TEST_F(ArchiveProviderTest, HangingCommandIsEnded)
         EXPECT_EQ(error.code(), ErrorCode::wrong_state);
         EXPECT_FALSE(error.hint().empty());
     }
+}
+
+TEST_F(ArchiveProviderTest, NoLimitMeansNone)
+{
+    std::string kept = write_segment("archived", segment_size);
+    ArchiveProvider archive = provider("sleep 1.2; cp " + kept + " %p", 0);
+    EXPECT_TRUE(archive.open(TimelineId{1}, 3));
+    std::string calls = directory_.path() + "/calls";
+    ArchiveProvider without = provider("echo >> " + calls + "; exit 1", 0);
+    EXPECT_FALSE(without.open(TimelineId{1}, 3));
+    EXPECT_EQ(std::filesystem::file_size(calls), 2u) << "it was not asked a second time";
+    std::string half = directory_.path() + "/half";
+    ArchiveProvider slow = provider("if [ -f " + half + " ]; then cp " + kept + " %p; else touch " + half + " %p; fi", 0);
+    EXPECT_TRUE(slow.open(TimelineId{1}, 3)) << "one that comes incomplete is waited for";
+}
+
+TEST_F(ArchiveProviderTest, WhatItLeavesRunningIsNotWaitedFor)
+{
+    std::string kept = write_segment("archived", segment_size);
+    std::string pid = directory_.path() + "/pid";
+    ArchiveProvider archive = provider("cp " + kept + " %p; sleep 600 & echo $! > " + pid, 5);
+    EXPECT_TRUE(archive.open(TimelineId{1}, 3));
+    pid_t left = 0;
+    std::ifstream(pid) >> left;
+    ASSERT_GT(left, 0);
+    EXPECT_EQ(::kill(left, SIGKILL), 0) << "it was killed";
 }
 
 TEST_F(ArchiveProviderTest, HistoryFilesAreAskedForOnce)

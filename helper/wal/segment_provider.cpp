@@ -131,6 +131,12 @@ public:
         return nullptr;
     }
 
+    void need_not_keep(Lsn from) override
+    {
+        for (auto &each : providers_)
+            each->need_not_keep(from);
+    }
+
     std::string describe() const override
     {
         std::string text;

@@ -32,6 +32,8 @@ public:
     // The segment `segno` as timeline `timeline` wrote it; nullptr if this provider has none. A file of the
     // wrong size or content is Error(data_corrupted) naming it.
     virtual std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) = 0;
+    // From now on segments that begin there or later need not be kept: nobody but who opens them will read them.
+    virtual void need_not_keep(Lsn /*from*/) {}
     // For messages: "directory \"...\"", "archive (restore_command)".
     virtual std::string describe() const = 0;
 };
