@@ -34,6 +34,11 @@ AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION pg_failback_source_state() IS
     'state of this server as the source of a failback: identity, sizes, running timeline with its history, WAL positions, settings and the image of pg_control';
 
+CREATE FUNCTION pg_failback_server_id() RETURNS text
+AS 'MODULE_PATHNAME' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION pg_failback_server_id() IS
+    'tells this server, that is this data directory on this machine, from all others that a connection may lead to; the same after a restart of the server';
+
 CREATE FUNCTION pg_failback_manifest(
     checksum text DEFAULT 'none',
     checksum_of text DEFAULT 'all',
@@ -145,6 +150,7 @@ COMMENT ON FUNCTION pg_failback_revoke(regrole) IS
     'takes back what pg_failback_grant gave';
 
 REVOKE ALL ON FUNCTION pg_failback_source_state() FROM PUBLIC;
+REVOKE ALL ON FUNCTION pg_failback_server_id() FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_manifest(text, text, pg_lsn, bool, int8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_chunk_checksums(text, int8, int8, int8, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION pg_failback_read_chunks(text[], int8[], int8[], text, int4, bool) FROM PUBLIC;

@@ -25,3 +25,20 @@ SELECT s.library_version,
   FROM pg_failback_source_state() s, pg_control_system() y, pg_control_init() i, pg_control_checkpoint() c \gx
 
 SELECT s.control_file = pg_read_binary_file('global/pg_control') AS same_image FROM pg_failback_source_state() s;
+
+-- Which server this is: the same in every database and session, and whatever is written; nothing of it can be read off.
+\set here :DBNAME
+SELECT pg_failback_server_id() AS id \gset
+SELECT :'id' ~ '^[0-9a-f]{32}$' AS hash;
+CREATE DATABASE regress_other;
+\c regress_other
+CREATE EXTENSION pg_failback;
+CHECKPOINT;
+SELECT pg_failback_server_id() = :'id' AS same;
+\c :here
+DROP DATABASE regress_other;
+-- PG_VERSION is another file, as in a copy of the data directory; it is put back.
+SELECT shell('cp -p PG_VERSION regress_copy && mv PG_VERSION regress_kept && mv regress_copy PG_VERSION');
+SELECT pg_failback_server_id() = :'id' AS same;
+SELECT shell('mv regress_kept PG_VERSION');
+SELECT pg_failback_server_id() = :'id' AS same;

@@ -1,7 +1,8 @@
-# Databases created, dropped and copied on both sides, one of them under the same name on both.
+# Databases created, dropped and copied on both sides, one of them under the same name on both; and moved by the target alone.
 use strict;
 use warnings;
 use FailbackTest;
+use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $old = start_primary('old', checksums => 0);
@@ -34,5 +35,33 @@ is($old->safe_psql('postgres', "SELECT string_agg(datname, ' ' ORDER BY datname)
 # was made in it since is replayed, without empty pages at the end, which are in no WAL.
 my ($copied, $made) = map { $new->safe_psql('only_new', "SELECT pg_relation_filepath('$_')") } ('here', 'there');
 ends_equal($old, $new, no_checksums => 1, twin_differs => qr/^($copied|$made)$/);
+$new->stop('fast');
+
+# Moved to another tablespace, and moved there and back, on the target only: it comes back to where the source has it.
+{
+	my $place = PostgreSQL::Test::Utils::tempdir;
+	mkdir "$place/old";
+	my @databases = ('moved', 'moved_back');
+	my $old = start_primary('old_moved', conf => "autovacuum = off\n");
+	$old->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$place/old'");
+	$old->safe_psql('postgres', "CREATE DATABASE $_") for @databases;
+	$old->safe_psql($_, 'CREATE TABLE here AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i') for @databases;
+	my $new = add_standby('new_moved', $old, options => [ '-T', "$place/old=$place/new" ]);
+	promote($new);
+	$old->safe_psql('postgres', "ALTER DATABASE $_ SET TABLESPACE space") for @databases;
+	$old->safe_psql('moved_back', "UPDATE here SET t = 'old' WHERE i % 11 = 0");
+	$old->safe_psql('postgres', 'ALTER DATABASE moved_back SET TABLESPACE pg_default');
+	for my $node ($old, $new)
+	{
+		my $name = $node->name;
+		$node->safe_psql($_, "UPDATE here SET t = '$name' WHERE i % 7 = 0; CREATE TABLE of_$name AS SELECT i FROM generate_series(1, 1000) i") for @databases;
+	}
+	my @paths = map { $new->safe_psql('postgres', "SELECT 'base/' || oid FROM pg_database WHERE datname = '$_'") } @databases;
+	ok(!-e $old->data_dir . "/$paths[0]", 'the database is elsewhere');
+	failback_ok($old, $new, twin => 1);
+	ok(-d $old->data_dir . "/$_", "$_ is where the source has it") for @paths;
+	is(join(' ', glob "$place/old/*/*"), '', 'and no longer in the tablespace');
+	ends_equal($old, $new);
+}
 
 done_testing();

@@ -114,5 +114,33 @@ is($old->safe_psql('postgres', "SELECT count(*) FROM pg_class WHERE relname IN (
 ends_equal($again, $new);
 adopt_twin($old, $twin) unless is_pg_rewind();
 ends_equal($old, $new);
+$new->stop('fast');
+
+# pg_wal and a tablespace elsewhere, each server in places of its own.
+{
+	my $place = PostgreSQL::Test::Utils::tempdir;
+	mkdir "$place/old";
+	my $old = start_primary('old_linked', extension => 0, initdb => [ '-X', "$place/old_wal" ]);
+	$old->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$place/old'");
+	$old->safe_psql('postgres', 'CREATE TABLE spaced TABLESPACE space AS SELECT i, md5(i::text) AS t FROM generate_series(1, 20000) i');
+	my $new = add_standby('new_linked', $old, options => [ '--waldir', "$place/new_wal", '-T', "$place/old=$place/new" ]);
+	promote($new);
+	for my $node ($old, $new)
+	{
+		my $name = $node->name;
+		$node->safe_psql('postgres', "UPDATE spaced SET t = '$name' WHERE i % 7 = 0;"
+			  . "CREATE TABLE of_$name TABLESPACE space AS SELECT i, md5(i::text) AS t FROM generate_series(1, 5000) i");
+	}
+	$old->stop('fast');
+	keep_twin($old);
+	$new->stop('fast');
+	local_failback_ok($old, $new);
+	is(readlink($old->data_dir . '/pg_wal'), "$place/old_wal", 'pg_wal still leads where it led');
+	is(join(' ', map { readlink } glob $old->data_dir . '/pg_tblspc/*'), "$place/old", 'so does the tablespace');
+	$new->start;
+	rewind_twin($old, $new) unless is_pg_rewind();
+	follow($old, $new);
+	ends_equal($old, $new);
+}
 
 done_testing();

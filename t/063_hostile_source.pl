@@ -192,6 +192,10 @@ lie_ok("end of recovery $_", qr/error: .*(WAL|cannot be)/, changed_row('lsn', ls
   for (0, -1, 2**62);
 lie_ok('an end of recovery on another timeline', qr/error: the source was promoted/, changed_row('lsn', timeline => int8(99)));
 
+lie_ok("an identity $_->[0]", $_->[2] // qr/error: the source did not tell which server it is/, changed_row('pg_failback_server_id', pg_failback_server_id => $_->[1])) for (
+	[ 'of null', undef ], [ 'of nothing', '' ], [ 'that is too long', 'x' x 65 ],
+	[ 'that is another later', 'x', qr/error: the connection string led to another server than before/ ]);
+
 lie_ok('a version that is coloured', qr/error: extension "pg_failback" .* has version \?\[31m9, but/, changed_row('extversion', extversion => "\e[31m9"));
 lie_ok('missing functions that are coloured', qr/detail: Missing: \?\[31mx/, changed_row('string_agg', string_agg => "\e[31mx"));
 

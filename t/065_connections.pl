@@ -134,7 +134,7 @@ my @traps = (
 	map({ "pg_failback_$_ LANGUAGE plpgsql" } 'manifest(text, text) RETURNS SETOF record', 'manifest(text) RETURNS SETOF record',
 		'read_chunks(text[], int8[], int8[], text, int4) RETURNS SETOF record', 'block_checksums(text[], int8[], int8[]) RETURNS SETOF record',
 		'backup_start() RETURNS pg_lsn', 'hold_wal(text) RETURNS text', 'reserve_slot(text, bool) RETURNS bool',
-		'recovery_end(VARIADIC int[]) RETURNS pg_lsn', 'source_state(VARIADIC int[]) RETURNS int'),
+		'recovery_end(VARIADIC int[]) RETURNS pg_lsn', 'source_state(VARIADIC int[]) RETURNS int', 'server_id(VARIADIC int[]) RETURNS text'),
 	map({ "$_ LANGUAGE plpgsql" } 'set_config(text, text, bool) RETURNS text', 'string_agg(text, text) RETURNS text',
 		'concat(name, text) RETURNS text', 'has_function_privilege(oid, text) RETURNS bool', 'oideq(oid, oid) RETURNS bool'));
 $new->safe_psql('postgres', join ';', 'SET ROLE mallory', map { "CREATE FUNCTION public.$_ AS \$\$BEGIN RAISE EXCEPTION 'trapped'; END\$\$" } @traps);

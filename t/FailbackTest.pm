@@ -25,14 +25,14 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
-use Twin qw(keep_twin adopt_twin rewind_twin twin_of start_twin twin_equal_ok);
+use Twin qw(keep_twin adopt_twin same_files_ok rewind_twin twin_of start_twin twin_equal_ok);
 
 our @EXPORT = qw(
   start_primary add_standby promote wait_streaming
   create_upsert_table upsert upsert_start pgbench_start pgbench_finish write_sql
   tool is_pg_rewind source_conninfo run_tool failback failback_slowly failback_ok
   same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
-  timeline_of last_wal_file stop_clean flip_bit keep_twin adopt_twin
+  timeline_of last_wal_file stop_clean flip_bit keep_twin adopt_twin rewind_twin same_files_ok
 );
 
 # Every scene sees these; a scene may append its own.

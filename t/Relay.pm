@@ -16,6 +16,7 @@
 #       'stall'    nothing moves any more, new connections are accepted and get no answer
 #       a sub      is called, in the relay's own process
 #   cut_at => sub ($message), as above, without values: where it says so for the first time, all connections are cut
+#   route => sub ($number) for each connection, counted from 1: the server it leads to, instead of $source
 package Relay;
 
 use strict;
@@ -68,7 +69,7 @@ sub start
 		my $self = bless {
 			%options,
 			listener => $listener,
-			source => $source->host . '/.s.PGSQL.' . $source->port,
+			source => $source,
 			connections => 0,
 			bytes => 0,
 			pairs => {}
@@ -120,8 +121,9 @@ sub accept_one
 {
 	my ($self) = @_;
 	my $tool = $self->{listener}->accept or return;
-	my $source = IO::Socket::UNIX->new(Peer => $self->{source});
 	my $number = ++$self->{connections};
+	my $server = $self->{route} ? $self->{route}->($number) : $self->{source};
+	my $source = IO::Socket::UNIX->new(Peer => $server->host . '/.s.PGSQL.' . $server->port);
 	# A source that is down: the tool is to see a connection that ends.
 	return if !$source;
 	$self->{pairs}{$number} = { number => $number, tool => $tool, source => $source, buffer => '', stalled => $self->{stalled} };

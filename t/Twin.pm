@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(keep_twin adopt_twin);
+our @EXPORT = qw(keep_twin adopt_twin same_files_ok);
 our @EXPORT_OK = qw(rewind_twin twin_of start_twin twin_equal_ok);
 
 my %twin;    # name of the target => its twin: { node, conf, rewound }
@@ -18,21 +18,31 @@ my $number = 0;
 
 sub twin_of { my ($target) = @_; return $twin{ $target->name }; }
 
-# keep_twin(TARGET): copies a stopped target aside, as it is now. The next failback_ok with twin => ... uses it.
+# keep_twin(TARGET, conf => settings, if they are not in the data directory): copies a stopped or killed target aside, as it
+# is now, with its tablespaces. The next failback_ok with twin => ... uses it.
 sub keep_twin
 {
-	my ($target) = @_;
+	my ($target, %option) = @_;
 	return if FailbackTest::is_pg_rewind();
 	my $node = PostgreSQL::Test::Cluster->new('twin' . ++$number . '_of_' . $target->name);
 	my $root = $node->data_dir;
-	die 'a twin would share the tablespaces of ' . $target->name if glob($target->data_dir . '/pg_tblspc/*');
 	system('cp', '-a', '--reflink=auto', $target->data_dir, $root) == 0 or die "could not copy the target to $root";
+	# It would be pg_rewind's own recovery that the number of a dead process keeps off.
+	unlink "$root/postmaster.pid";
 	if (my $wal = readlink "$root/pg_wal")
 	{
 		unlink "$root/pg_wal";
 		system('cp', '-a', '--reflink=auto', $wal, "$root/pg_wal") == 0 or die "could not copy $wal";
 	}
-	$twin{ $target->name } = { node => $node, conf => slurp_file("$root/postgresql.conf") };
+	for my $link (grep { -l } glob "$root/pg_tblspc/*")
+	{
+		my ($oid, $original) = ($link =~ s{.*/}{}r, readlink $link);
+		my $copy = $node->basedir . "/tablespace_$oid";
+		system('cp', '-a', '--reflink=auto', $original, $copy) == 0 or die "could not copy $original";
+		unlink $link;
+		symlink $copy, $link or die "could not link $link: $!";
+	}
+	$twin{ $target->name } = { node => $node, conf => $option{conf} // slurp_file("$root/postgresql.conf") };
 	return;
 }
 
@@ -65,6 +75,7 @@ sub rewind_twin
 	note($output);
 	ok($twin->{rewound}, 'pg_rewind of a copy of ' . $target->name) or diag($output);
 	return $output if !$twin->{rewound};
+	$twin->{files} = FailbackTest::fingerprint($node->data_dir);
 
 	# It has brought the source's configuration.
 	unlink map { $node->data_dir . "/$_" } ('postgresql.conf', 'postgresql.auto.conf');
@@ -75,6 +86,33 @@ sub rewind_twin
 		  . "primary_conninfo = '" . $source->connstr . "'");
 	$node->append_conf('standby.signal', '');
 	return $output;
+}
+
+# same_files_ok(TARGET, REGEX): before either is started, where pg_failback was told to do as pg_rewind does: both have
+# the same files, directories and links, with the same modes; but for what stands here, those that are no pages have the same
+# content. Names that match REGEX may be on one side only.
+sub same_files_ok
+{
+	my ($target, $known) = @_;
+	my %seen = (ours => FailbackTest::fingerprint($target->data_dir), theirs => twin_of($target)->{files});
+	for my $files (values %seen)
+	{
+		for my $name (keys %$files)
+		{
+			# WAL as each needs it. What a server makes anew when it starts.
+			if ($name =~ m{^pg_wal/|pg_internal\.init|^pg_stat/|^pg_subtrans/|^base/pgsql_tmp$|^pg_failback\.record} || ($known && $name =~ $known)) { delete $files->{$name}; next; }
+			$files->{$name} =~ s/^link .*/link/;
+			# Neither the time of the last change nor, of pages and of what says where recovery begins and ends, the content: that is
+			# compared after recovery.
+			$files->{$name} =~ s/^(file \d+) (\d+) \d+ (\S+)$/$1 $2 $3/;
+			$files->{$name} =~ s/^(file \d+) .*/$1/ if $name =~ m{^(base/\d+|global|pg_tblspc/\d+/(\./)?\w+/\d+)/\d|^global/pg_control$|^backup_label$|/pg_filenode\.map$|^pg_xact/|^pg_multixact/};
+		}
+	}
+	my @different = map { "$_: " . ($seen{ours}{$_} // 'absent') . ', pg_rewind: ' . ($seen{theirs}{$_} // 'absent') }
+	  FailbackTest::changed_files($seen{ours}, $seen{theirs});
+	cmp_ok(scalar(keys %{ $seen{theirs} }), '>', 500, 'the files of pg_rewind were compared');
+	is(join("\n", @different), '', 'the files of ' . $target->name . ' are those that pg_rewind leaves');
+	return;
 }
 
 sub start_twin
@@ -158,6 +196,19 @@ sub different_blocks
 	return @blocks;
 }
 
+# With those of tablespaces that are links.
+sub relation_files
+{
+	my ($root) = @_;
+	my @names = FailbackTest::files_below($root);
+	for my $link (grep { -l } glob "$root/pg_tblspc/*")
+	{
+		my $oid = $link =~ s{.*/}{}r;
+		push @names, map { "pg_tblspc/$oid/$_" } FailbackTest::files_below("$link/.");
+	}
+	return @names;
+}
+
 # Both follow the source and are running. Files whose name matches `known` may differ. Leaves both stopped, and the twin removed if it is equal.
 sub twin_equal_ok
 {
@@ -172,7 +223,7 @@ sub twin_equal_ok
 	}
 	$_->stop('fast') for ($target, $twin);
 	my @roots = map { $_->data_dir } ($target, $twin);
-	my %main_fork = map { $_ => 1 } grep { /^(base\/\d+|global)\/\d+(\.\d+)?$/ } map { FailbackTest::files_below($_) } @roots;
+	my %main_fork = map { $_ => 1 } grep { m{^(base/\d+|global|pg_tblspc/\d+/\w+/\d+)/\d+(\.\d+)?$} } map { relation_files($_) } @roots;
 	my @different;
 	for my $path (sort keys %main_fork)
 	{
@@ -183,6 +234,7 @@ sub twin_equal_ok
 		else { push @different, $which; }
 	}
 	cmp_ok(scalar(keys %main_fork), '>', 200, 'the relation files of pg_rewind were compared');
+	ok(scalar(grep { /^pg_tblspc/ } keys %main_fork), 'those of tablespaces too') if glob "$roots[0]/pg_tblspc/*";
 	is("@different", '', 'after recovery they are equal to those of ' . $target->name) or return;
 	$twin->clean_node;
 	return;

@@ -13,9 +13,13 @@ struct ConnectionOptions {
     std::string conninfo;     // as given with --source-server
     std::string database;     // instead of the one that conninfo names, if not empty
     int timeout_seconds = 60; // without a single byte from the source, or for one server to get a connection ready; 0: none
-    // If not empty, a connection to any other server is refused (the connection string may name several).
+    // If not empty, a connection to any other of the servers that the connection string names is refused.
     std::string required_host;
     std::string required_port;
+    // If not empty, a connection is refused too if this query's one value, in binary format, is another: behind a name there
+    // may be several servers.
+    std::string identity_sql;
+    std::string required_identity;
 };
 
 struct ConnectionCloser {

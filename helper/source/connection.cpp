@@ -46,6 +46,8 @@ std::string field(const PGresult *result, int code)
     return printable(PQresultErrorField(result, code));
 }
 
+constexpr const char *one_server_hint = "In the connection string given as --source-server, name one server, and it directly.";
+
 void ignore_notice(void *, const PGresult *) {}
 
 } // namespace
@@ -60,7 +62,8 @@ Connection::Connection(const ConnectionOptions &options) : patience_seconds_(opt
         throw Error(ErrorCode::connection_failure,
                     format("the connection string led to server \"%s\" port %s this time, not to \"%s\" port %s",
                            PQhost(connection_.get()), PQport(connection_.get()), options.required_host.c_str(),
-                           options.required_port.c_str()));
+                           options.required_port.c_str()),
+                    "", one_server_hint);
     if (PQsetnonblocking(connection_.get(), 1) != 0)
         fail(nullptr, "could not prepare the connection");
     PQsetNoticeReceiver(connection_.get(), ignore_notice, nullptr);
@@ -75,6 +78,21 @@ Connection::Connection(const ConnectionOptions &options) : patience_seconds_(opt
           " pg_catalog.set_config('tcp_keepalives_count', '3', false),"
           " pg_catalog.set_config('client_min_messages', 'notice', false)," // signs of life are notices
           " pg_catalog.set_config('DateStyle', 'ISO', false)");
+    // A file's pages from one server and its list of files, or the end of recovery, from another: nothing would notice.
+    if (!options.required_identity.empty() && identity(options.identity_sql) != options.required_identity)
+        // No reason to go by another way: the next connection may lead anywhere too.
+        throw Error(ErrorCode::protocol_violation, "the connection string led to another server than before",
+                    format("Host \"%s\" port %s leads to more than one server.", PQhost(connection_.get()), PQport(connection_.get())),
+                    one_server_hint);
+}
+
+std::string Connection::identity(const std::string &sql)
+{
+    constexpr int max_length = 64;
+    PgResult row = query(sql, {}, true);
+    if (!row || PQnfields(row.get()) != 1 || PQgetlength(row.get(), 0, 0) == 0 || PQgetlength(row.get(), 0, 0) > max_length)
+        throw Error(ErrorCode::protocol_violation, "the source did not tell which server it is");
+    return {PQgetvalue(row.get(), 0, 0), static_cast<size_t>(PQgetlength(row.get(), 0, 0))};
 }
 
 void Connection::fail(const PGresult *result, const char *what)

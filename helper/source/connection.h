@@ -29,10 +29,15 @@ struct QueryParameter {
 // whatever is not a row, that is far larger than any that is agreed. Notices are not shown.
 class Connection {
 public:
+    // Ready for queries. A server named differently than required is an Error(connection_failure), as the right one may be
+    // back soon; one that tells another identity than required is an Error(protocol_violation).
     explicit Connection(const ConnectionOptions &options);
 
     // The one row of the answer; null if it has none. Throws Error(protocol_violation) if it has more.
     PgResult query(const std::string &sql, const std::vector<QueryParameter> &parameters = {}, bool binary = false);
+
+    // The answer of ConnectionOptions::identity_sql. Throws Error(protocol_violation) for what cannot be one.
+    std::string identity(const std::string &sql);
 
     // Rows one at a time: start_rows(), then next_row() until it returns null.
     void start_rows(const std::string &sql, const std::vector<QueryParameter> &parameters, bool binary = true);

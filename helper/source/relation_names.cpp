@@ -89,13 +89,16 @@ RelationNames read_relation_names(Connection &connection, const ConnectionOption
     RelationNames names;
     if (!databases.empty()) // its own and the shared ones
         add_names(connection, wanted, names);
+    ConnectionOptions other = options;
+    // The extension need not be in other databases. Until the server is restarted its connections have this in common:
+    other.identity_sql = "SELECT pg_catalog.pg_postmaster_start_time()";
+    other.required_identity = connection.identity(other.identity_sql);
     for (const auto &[name, allowed] : databases_of(connection, databases)) {
         if (!allowed) {
             notes.push_back(format("no names of relations in database \"%s\": connections to it are not allowed", on_one_line(name.c_str()).c_str()));
             continue;
         }
         try {
-            ConnectionOptions other = options;
             other.database = name;
             Connection there(other);
             add_names(there, wanted, names);

@@ -73,11 +73,14 @@ TimelineId timeline_of(const BinaryField &field)
 ServerSource::ServerSource(ServerSourceOptions options)
     : options_(std::move(options)), connection_(std::make_unique<Connection>(options_.connection))
 {
-    // Every further connection has to reach this very server, also if the connection string names several.
-    options_.connection.required_host = PQhost(connection_->get());
-    options_.connection.required_port = PQport(connection_->get());
     find_extension();
     check_privileges();
+    // Every further connection has to reach this very server, also if the connection string names several, or a name that
+    // stands for several.
+    options_.connection.required_host = PQhost(connection_->get());
+    options_.connection.required_port = PQport(connection_->get());
+    options_.connection.identity_sql = "SELECT " + schema_ + ".pg_failback_server_id()";
+    options_.connection.required_identity = connection_->identity(options_.connection.identity_sql);
 }
 
 template <typename Work> auto ServerSource::with_reconnects(Work work) -> decltype(work())
