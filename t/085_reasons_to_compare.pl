@@ -34,13 +34,16 @@ same_rows($old, $new);
 # Stays behind from now on, with nothing of its own.
 $old->stop('fast');
 
+# A target that was promoted before the last common checkpoint: t/057 has one that was not.
+$new->safe_psql('postgres', 'CHECKPOINT');
 wait_streaming($third, $new);
 promote($third);
-upsert($_, 20) for ($new, $third);
-my $last = last_wal_file($third);
-$third->stop('fast');
-my $dir = $third->data_dir;
-my @source = ('-D', $dir, '--source-server=' . source_conninfo($new));
+my ($target, $source) = ($new, $third);
+upsert($_, 20) for ($source, $target);
+my $last = last_wal_file($target);
+$target->stop('fast');
+my $dir = $target->data_dir;
+my @source = ('-D', $dir, '--source-server=' . source_conninfo($source));
 
 # reason_ok(WHAT, REGEX): by default contents would be compared because of it, with --mode=wal it is an error.
 sub reason_ok
@@ -61,8 +64,8 @@ sub heals_ok
 	command_ok([ 'cp', '-a', $dir, $copy->data_dir ], "$name: copy of the target");
 	mkdir $copy->archive_dir;
 	$copy->append_conf('postgresql.conf', 'port = ' . $copy->port . "\nunix_socket_directories = '" . $copy->host . "'");
-	failback_ok($copy, $new, compares => 1, like => qr/comparing contents, because .*$reason/);
-	ends_equal($copy, $new);
+	failback_ok($copy, $source, compares => 1, like => qr/comparing contents, because .*$reason/);
+	ends_equal($copy, $source);
 	return;
 }
 
@@ -127,32 +130,32 @@ my ($succeeded, $output) = run_tool(@source, '-n');
 unlike($output, qr/comparing contents/, 'without all that WAL does tell');
 
 # The source loses its WAL from the common checkpoint on.
-$new->safe_psql('postgres', "ALTER SYSTEM SET wal_keep_size = 0; ALTER SYSTEM SET min_wal_size = '32MB'; SELECT pg_reload_conf()");
-my $needed = $new->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
+$source->safe_psql('postgres', "ALTER SYSTEM SET wal_keep_size = 0; ALTER SYSTEM SET min_wal_size = '32MB'; SELECT pg_reload_conf()");
+my $needed = $source->safe_psql('postgres', 'SELECT pg_walfile_name(pg_current_wal_lsn())');
 wait_until('the source has recycled its WAL', sub {
-	segment($new);
-	$new->safe_psql('postgres', 'CHECKPOINT');
-	return !-e $new->data_dir . "/pg_wal/$needed";
+	segment($source);
+	$source->safe_psql('postgres', 'CHECKPOINT');
+	return !-e $source->data_dir . "/pg_wal/$needed";
 });
 my $gone = qr/(the source no longer has the WAL|is gone)/;
 reason_ok('WAL gone on the source', $gone);
 
 # It goes on to recycle all that it is not held back from, during a comparison that takes long, and so until the standby has it.
-my $recycling = pgbench_start($new, '-c', 1, '-R', '0.7', '-T', 600,
+my $recycling = pgbench_start($source, '-c', 1, '-R', '0.7', '-T', 600,
 	'-f', write_sql("SELECT txid_current();\nSELECT pg_switch_wal();\nCHECKPOINT;\n"));
-my $first = last_wal_file($new);
-my $said = failback_ok($third, $new, compares => 1, standby_settings => '-R', like => qr/comparing contents, because .*$gone/,
+my $first = last_wal_file($source);
+my $said = failback_ok($target, $source, compares => 1, standby_settings => '-R', like => qr/comparing contents, because .*$gone/,
 	options => [ '--slot=of_third', '--create-slot', '--max-rate-read=2M' ]);
 $recycling->{handle}->signal('INT');
 IPC::Run::finish($recycling->{handle});
-ok(!-e $new->data_dir . "/pg_wal/$first", 'the source has recycled WAL meanwhile');
-cmp_ok(hex(substr last_wal_file($new), 16) - hex(substr $first, 16), '>', 5, 'more than it keeps of itself');
+ok(!-e $source->data_dir . "/pg_wal/$first", 'the source has recycled WAL meanwhile');
+cmp_ok(hex(substr last_wal_file($source), 16) - hex(substr $first, 16), '>', 5, 'more than it keeps of itself');
 # What it writes from here on is for the other standby, which has no slot.
-$new->safe_psql('postgres', "ALTER SYSTEM SET wal_keep_size = '1GB'; SELECT pg_reload_conf()");
+$source->safe_psql('postgres', "ALTER SYSTEM SET wal_keep_size = '1GB'; SELECT pg_reload_conf()");
 
 # A standby without any divergence, so far behind that its primary has no WAL for it any more.
-failback_ok($old, $new, compares => 1, like => qr/comparing contents, because .*(no longer has the WAL|is gone)/);
-upsert($new, 10);
-ends_equal($_, $new) for ($old, $third);
+failback_ok($old, $source, compares => 1, like => qr/comparing contents, because .*(no longer has the WAL|is gone)/);
+upsert($source, 10);
+ends_equal($_, $source) for ($old, $target);
 
 done_testing();

@@ -26,8 +26,9 @@ for my $node ($old, $new)
 my $report = PostgreSQL::Test::Utils::tempdir . '/report.json';
 my $trace = PostgreSQL::Test::Utils::tempdir . '/trace';
 my @command = (tool(), '-D', $old->data_dir, '--source-pgdata=' . $new->data_dir, '--mode=compare', "--report=$report");
+my $output = '';
 ok(IPC::Run::run([ 'strace', '-f', '-y', '-qq', '-s', '1', '-o', $trace, '-e', 'trace=read,pread64,readv,preadv', @command ],
-		'<', \undef, '>&', \my $output), 'the failback') or diag($output);
+		'<', \undef, '>&', \$output), 'the failback') or diag($output);
 
 # Calls of threads may be interrupted by others' in the listing: the file stands in the first half, the result in the second.
 my (%read, %begun);
