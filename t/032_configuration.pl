@@ -9,7 +9,8 @@ use Test::More;
 
 plan skip_all => 'pg_rewind always takes the source\'s' if is_pg_rewind();
 
-my $old = start_primary('old');
+# Between one tool's run and the other's nothing is to happen.
+my $old = start_primary('old', conf => "autovacuum = off\n");
 create_upsert_table($old);
 my $new = add_standby('new', $old);
 promote($new);
@@ -52,6 +53,7 @@ wait_streaming($old, $new);
 promote($old);
 upsert($_, 20) for ($old, $new);
 $new->stop('fast');
+keep_twin($new);
 # One of the files grows after it was listed: it is taken as it is when it is read.
 $old->safe_psql('postgres',
 	"CREATE TABLE large AS SELECT i, (SELECT string_agg(md5((i * j)::text), '') FROM generate_series(1, 50) j) AS t FROM generate_series(1, 3000) i");
@@ -68,6 +70,9 @@ $old->append_conf('postgresql.conf', "# this file has grown\n" x 1000);
 $run->signal('CONT');
 ok(IPC::Run::finish($run), 'failback with --config-files=source') or diag($output);
 note($output);
+rewind_twin($new, $old);
+# pg_rewind takes what the first failback has laid beside the source's files for the source's own.
+same_files_ok($new, qr/\.source$/);
 is(of_source($_), own($_), "$_ was taken") for ('postgresql.conf', 'pg_hba.conf', 'postgresql.auto.conf', 'conf.d/more.conf');
 $new->append_conf('postgresql.conf', 'port = ' . $new->port . "\nprimary_conninfo = '" . $old->connstr . "'");
 $new->append_conf('standby.signal', '');

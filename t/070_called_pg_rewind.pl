@@ -38,7 +38,8 @@ sub call
 	like($output, qr/^pg_rewind \(PostgreSQL\) \d+/, '--version: as pg_rewind has it');
 }
 
-my $old = start_primary('old');
+# Between one tool's run and the other's nothing is to happen.
+my $old = start_primary('old', conf => "autovacuum = off\n");
 create_upsert_table($old);
 my $new = add_standby('new', $old);
 promote($new);
@@ -56,6 +57,8 @@ $new->append_conf('pg_hba.conf',
 	"local all failback_user scram-sha-256\nlocal replication failback_user scram-sha-256\n$hba");
 $new->reload;
 $old->stop('fast');
+# Its own setting would be too low for a standby; pg_rewind brings the source's.
+keep_twin($old, conf => slurp_file($old->data_dir . '/postgresql.conf') =~ s/^max_connections = 50$//mr);
 
 my $dsn = 'user=failback_user host=' . $new->host . ' port=' . $new->port . ' dbname=postgres target_session_attrs=read-write';
 my @arguments = ('-D', $old->data_dir, '--source-server', $dsn, '-R', '-P', '--no-ensure-shutdown', '--sync-method=fsync');
@@ -106,6 +109,10 @@ is(slurp_file($old->data_dir . '/postgresql.conf'), slurp_file($new->data_dir . 
 is(join(' ', grep { /\.source$/ } files_below($old->data_dir)), '', 'no copies beside it');
 like(slurp_file($old->data_dir . '/postgresql.auto.conf'), qr/^primary_conninfo = .*\Q$pgpass\E/m, '-R wrote where the password is');
 unlike(slurp_file($old->data_dir . '/postgresql.auto.conf'), qr/secret/, 'and not the password');
+
+# primary_conninfo is for another role.
+like(rewind_twin($old, $new, undef, '-R'), qr/servers diverged at WAL location [0-9A-F\/]+ on timeline 1$/m, "pg_rewind's own words");
+same_files_ok($old, qr/^postgresql\.auto\.conf$/);
 
 $old->append_conf('postgresql.conf', 'port = ' . $old->port . "\nunix_socket_directories = '" . $old->host . "'");
 $old->start;

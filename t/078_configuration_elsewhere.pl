@@ -73,11 +73,15 @@ refused_ok('no postmaster.opts', $dir, qr/could not read setting "restore_comman
 ok($succeeded, 'found with --config-file');
 rename "$etc/postmaster.opts", "$dir/postmaster.opts" or die "rename: $!";
 
+# In the twin's data directory it has a place again.
+keep_twin($old, conf => $own =~ s/^(data_directory|hba_file|ident_file) = .*\n//mgr);
 ($succeeded, $output) = run_tool(@source, '-c', '--mode=wal', '-R');
 ok($succeeded, 'failback') or BAIL_OUT($output);
 is(join(' ', changed_files($before, fingerprint($etc))), '', 'the configuration is untouched');
 ok(!-e "$dir/$_", "no $_ in the data directory") for @moved;
 ok(-e "$dir/$_.source", "the source's $_ lies there for reading") for ('postgresql.conf', 'pg_hba.conf');
+
+rewind_twin($old, $new, undef, '-c', "--config-file=$etc/postgresql.conf");
 
 $new->safe_psql('postgres', 'ALTER ROLE failback_user REPLICATION');
 start_elsewhere();

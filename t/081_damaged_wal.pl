@@ -6,6 +6,7 @@ use warnings;
 use FailbackTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Relay;
 use Test::More;
 
 plan skip_all => 'pg_rewind stops here' if is_pg_rewind();
@@ -87,6 +88,23 @@ my $their_path = $new->data_dir . "/pg_wal/$theirs";
 my $used = $new->safe_psql('postgres', 'SELECT file_offset FROM pg_walfile_name_offset(pg_current_wal_lsn())');
 $new->safe_psql('postgres', 'SELECT pg_switch_wal()');
 upsert($new, 10);
+# Gone or cut when it is to be fetched at last, though a slot held it: as soon as the source has told where its WAL ends.
+my %trouble = ('is gone' => sub { rename $their_path, "$their_path.aside" or die "rename: $!"; },
+	'is incomplete' => sub { system('cp', '-p', $their_path, "$their_path.aside") == 0 && truncate($their_path, 100_000) or die "truncate: $!"; });
+for my $what (sort keys %trouble)
+{
+	my $relay = Relay->start($new, rewrite => sub {
+		my ($m) = @_;
+		$trouble{$what}->() if $m->{type} eq 'D' && $m->{columns}[0] eq 'lsn' && !-e "$their_path.aside";
+		return undef;
+	});
+	refused_ok("a segment $what on the source, --mode=wal", $dir,
+		qr/error: the target cannot be brought level by WAL alone: WAL segment "pg_wal\/$theirs", which recovery needs, $what on the source/,
+		'-D', $dir, '--source-server=' . $relay->conninfo, '--mode=wal');
+	$relay->stop;
+	rename "$their_path.aside", $their_path or die "rename: $!";
+}
+
 write_wal(wrong_bytes(slurp_file($their_path), $used - 300), $their_path);
 refused_ok('wrong bytes on the source, --mode=wal', $dir,
 	qr/error: the target cannot be brought level by WAL alone: WAL that the standby needs is damaged or missing at \S+,/, @source, '--mode=wal');

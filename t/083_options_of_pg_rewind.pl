@@ -12,19 +12,43 @@ use Test::More;
 
 plan skip_all => 'pg_rewind 15 does not know them all' if is_pg_rewind();
 
-my $old = start_primary('old', conf => "restore_command = 'false'\n");
+my $old = start_primary('old', conf => "restore_command = 'false'\nautovacuum = off\n");
 create_upsert_table($old);
 my $new = add_standby('new', $old);
 promote($new);
 upsert($_, 20) for ($old, $new);
 $old->stop('fast');
 my $dir = $old->data_dir;
-my @source = ('-D', "$dir/", '--source-server=' . source_conninfo($new));
+my @source = ("--target-pgdata=$dir/", '--source-server=' . source_conninfo($new));
 my @all = ('--restore-target-wal', "--config-file=$dir/postgresql.conf", '--progress', '--no-ensure-shutdown', '--debug');
 
 my ($succeeded, $output) = run_tool(@source, @all, '--dry-run', '--no-sync');
 ok($succeeded, 'all of them, --dry-run');
 like($output, qr/^pg_failback: base\/\d+\/\d+: change$/m, '--debug: it tells which files');
+
+# What each way of flushing does, by the calls of a run on a copy of the target.
+SKIP:
+{
+	skip 'needs a strace that may trace', 9 if !IPC::Run::run([ 'strace', '-f', '-qq', '-o', '/dev/null', 'true' ], '<', \undef, '>&', \my $said);
+	my $place = PostgreSQL::Test::Utils::tempdir;
+	my %calls;
+	for my $how ('--sync-method=fsync', '--sync-method=syncfs', '--no-sync')
+	{
+		system('cp', '-a', $dir, "$place/copy") == 0 or die 'could not copy the target';
+		my @flushing = ('strace', '-f', '-qq', '-o', "$place/trace", '-e', 'trace=fsync,fdatasync,sync_file_range,syncfs,sync,msync');
+		ok(IPC::Run::run([ @flushing, tool(), '-D', "$place/copy", $source[1], $how, @all ], '<', \undef, '>', \$said, '2>&1'), "$how: completes")
+		  or diag($said);
+		$calls{$how}{$_}++ for slurp_file("$place/trace") =~ /^\d+ +(\w+)\(/mg;
+		note("$how: ", join ', ', map { "$_ $calls{$how}{$_}" } sort keys %{ $calls{$how} });
+		system('rm', '-rf', "$place/copy", "$place/trace");
+	}
+	cmp_ok($calls{'--sync-method=fsync'}{fsync} // 0, '>', 10, 'fsync: files are flushed one by one');
+	is($calls{'--sync-method=fsync'}{syncfs}, undef, 'fsync: and no filesystem');
+	cmp_ok($calls{'--sync-method=syncfs'}{syncfs} // 0, '>', 0, 'syncfs: filesystems are flushed');
+	cmp_ok($calls{'--sync-method=syncfs'}{fsync}, '<', $calls{'--sync-method=fsync'}{fsync}, 'syncfs: and what they have is not');
+	is(join(' ', sort keys %{ $calls{'--no-sync'} }), '', '-N: nothing is flushed');
+}
+
 my $output_of_run = failback_ok($old, $new, options => [ @all, '--sync-method=syncfs' ], start => 0, like => qr/servers diverged at/);
 like($output_of_run, qr/^fetch: [\d.]+ [kM]B in /m, '--progress: it tells what has been fetched');
 $old->start;
@@ -46,6 +70,7 @@ $new->safe_psql('postgres', 'CREATE TABLE come AS SELECT i, md5(i::text) AS t FR
 $old->stop('fast');
 $old->append_conf('standby.signal', 'left by an earlier attempt');
 my $conf = slurp_file("$dir/postgresql.conf");
+keep_twin($old);
 my ($bindir) = run_command([ 'pg_config', '--bindir' ]);
 my $called = PostgreSQL::Test::Utils::tempdir . '/pg_rewind';
 symlink "$bindir/pg_failback", $called or die "could not make a link: $!";
@@ -101,6 +126,8 @@ is($status, 0, 'CloudNativePG, once more: exit status') or diag($said);
 like($said, qr/^pg_rewind: servers diverged at WAL location/m, 'CloudNativePG: it was brought back');
 # Gone with all that the source does not have in that directory; the wrapper does not mind.
 unlink "$dir/global/pg_control.old", "$dir/standby.signal";
+rewind_twin($old, $new);
+same_files_ok($old);
 # As if it had been hidden before, and once more: there is nothing to do any more.
 append_to_file("$dir/standby.signal", '');
 ($status, $said) = repmgr(source_conninfo($new));
