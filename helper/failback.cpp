@@ -88,8 +88,7 @@ private:
         } catch (const NeedsComparison &why) {
             // The target is untouched; what was staged is of use where the source still has the same.
             finder_.compare_because(why.reason);
-            if (!options_.dry_run)
-                set_aside_staging(target_);
+            completion_.set_aside_fetched();
             bring_level(inspection, *source);
         }
     }
@@ -132,6 +131,7 @@ private:
         }
 
         only_looking_ = false;
+        completion_.begin_fetch();
         progress_.start(Phase::fetch, plan.bytes_to_fetch);
         StagedPlan staged;
         try {
