@@ -49,16 +49,6 @@ bool is_in_tablespace_root(std::string_view path)
     return path.starts_with("pg_tblspc/") && std::count(path.begin(), path.end(), '/') == 2;
 }
 
-bool is_acceptable(const std::string &path)
-{
-    try {
-        check_relative_path(path);
-        return true;
-    } catch (const Error &) {
-        return false;
-    }
-}
-
 std::string read_link(const std::string &full_path)
 {
     std::string target(256, '\0');
@@ -151,6 +141,11 @@ struct DirectoryWalk::Impl {
             if (name == "lost+found" || (!options.tablespace_directory.empty() && name != options.tablespace_directory))
                 return true;
         }
+        if (!is_acceptable_path(relative)) {
+            if (options.refused)
+                options.refused(relative);
+            return true;
+        }
         if (!options.only_copied)
             return false;
         switch (classify_path(relative)) {
@@ -166,8 +161,7 @@ struct DirectoryWalk::Impl {
         }
         case PathClass::configuration:
         case PathClass::other:
-            return (is_private_key(relative) && !options.private_keys) || is_source_copy(relative) ||
-                   !is_acceptable(relative);
+            return (is_private_key(relative) && !options.private_keys) || is_source_copy(relative);
         case PathClass::wal_segment:
         case PathClass::wal_history:
         case PathClass::control_file:

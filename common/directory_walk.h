@@ -23,6 +23,9 @@ struct WalkOptions {
     // "PG_15_202209061": the only entry of a tablespace's root that is reported and descended into;
     // empty: every one is. Other major versions keep theirs beside it.
     std::string tablespace_directory;
+    // Called with each entry that is left out because check_relative_path() refuses its path: PostgreSQL gives no such
+    // names, and nothing could be done with it.
+    std::function<void(const std::string &path)> refused;
     // Called between files and often enough in long directories; may throw to stop the walk.
     std::function<void()> check_interrupts;
 };
@@ -30,7 +33,8 @@ struct WalkOptions {
 // Reports each entry below `root` (an absolute path to a data directory) one at a time, a directory before
 // its contents, the entries of one directory in the order of their names' bytes. Pull-style, so that the
 // extension can stream. Follows pg_wal and pg_tblspc/* links and no other; other links, sockets, fifos and
-// devices are left out, and so is a file system's lost+found. A file that vanishes while it is looked at is
+// devices are left out, and so are a file system's lost+found and paths that
+// check_relative_path() refuses, with all below them. A file that vanishes while it is looked at is
 // left out. Memory: the names of the directories on the current path. No descriptor stays open between calls.
 class DirectoryWalk {
 public:

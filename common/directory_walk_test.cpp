@@ -104,6 +104,24 @@ TEST_F(DirectoryWalkTest, TargetReportsEverythingButLogs)
     }
 }
 
+TEST_F(DirectoryWalkTest, NamesThatNoServerGivesAreLeftOutAndTold)
+{
+    fs::create_directory(root / "base/5/t\tt");
+    for (const char *file : {"a\nb", "t\tt/16385"})
+        std::ofstream(root / "base/5" / file) << "x";
+    for (bool only_copied : {true, false}) {
+        WalkOptions options;
+        options.only_copied = only_copied;
+        std::vector<std::string> refused;
+        options.refused = [&](const std::string &path) { refused.push_back(path); };
+        auto found = paths(options);
+        EXPECT_EQ(std::count(found.begin(), found.end(), "f base/5/16386"), 1);
+        for (const std::string &path : found)
+            EXPECT_EQ(path.find_first_of("\n\t"), std::string::npos) << path;
+        EXPECT_EQ(refused, (std::vector<std::string>{"base/5/a\nb", "base/5/t\tt"}));
+    }
+}
+
 TEST_F(DirectoryWalkTest, ModeAndTime)
 {
     fs::permissions(root / "PG_VERSION", fs::perms(0640));

@@ -174,7 +174,7 @@ bool is_excluded(std::string_view path)
 bool is_staging(std::string_view path)
 {
     // Beside the files that we write: the note in pg_control's place, and what is not complete yet.
-    if (path.starts_with("global/pg_control.pg_failback") || path.ends_with(".pg_failback_tmp"))
+    if (path.starts_with(note_path) || path.ends_with(".pg_failback_tmp"))
         return true;
     std::string_view part = take_part(path);
     if (part == "pg_tblspc") {
@@ -186,15 +186,40 @@ bool is_staging(std::string_view path)
     return part.starts_with("pg_failback.");
 }
 
+// The length of the control character that `text` begins with, bytes; 0 if it begins with none.
+size_t control_character(std::string_view text)
+{
+    auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+    if (byte(0) < 0x20 || byte(0) == 0x7f)
+        return 1;
+    return byte(0) == 0xc2 && text.size() > 1 && byte(1) >= 0x80 && byte(1) < 0xa0 ? 2 : 0;
+}
+
 } // namespace
+
+bool has_control_character(std::string_view text)
+{
+    for (; !text.empty(); text.remove_prefix(1))
+        if (control_character(text) > 0)
+            return true;
+    return false;
+}
+
+std::string shown_path(std::string_view path)
+{
+    std::string shown;
+    for (path = path.substr(0, max_path_length); !path.empty();) {
+        size_t control = control_character(path);
+        shown += control > 0 ? '?' : path.front();
+        path.remove_prefix(std::max<size_t>(control, 1));
+    }
+    return shown;
+}
 
 void check_relative_path(std::string_view path)
 {
     auto refuse = [&](const char *problem) {
-        std::string shown;
-        for (char c : path.substr(0, max_path_length))
-            shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-        throw Error(ErrorCode::invalid_parameter, format("path \"%s\" is not acceptable", shown.c_str()), problem,
+        throw Error(ErrorCode::invalid_parameter, format("path \"%s\" is not acceptable", shown_path(path).c_str()), problem,
                     "Paths are relative to the data directory, with single slashes between their parts.");
     };
     if (path.empty())
@@ -203,8 +228,7 @@ void check_relative_path(std::string_view path)
         refuse("The path is too long.");
     if (path.front() == '/')
         refuse("The path is absolute.");
-    if (std::any_of(path.begin(), path.end(),
-                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+    if (has_control_character(path))
         refuse("The path contains a control character.");
     if (path.back() == '/')
         refuse("The path ends with a slash.");
@@ -216,6 +240,16 @@ void check_relative_path(std::string_view path)
             refuse("A part of the path is too long.");
         if (part == "." || part == "..")
             refuse("The path contains \".\" or \"..\".");
+    }
+}
+
+bool is_acceptable_path(std::string_view path)
+{
+    try {
+        check_relative_path(path);
+        return true;
+    } catch (const Error &) {
+        return false;
     }
 }
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string>
 #include <string_view>
 
 namespace failback {
@@ -15,10 +14,21 @@ inline constexpr size_t max_path_length = 1023;
 // And of one name in it, bytes: NAME_MAX of Linux.
 inline constexpr size_t max_part_length = 255;
 
+// The note that lies where PostgreSQL misses pg_control, and says why. With this prefix neither pg_basebackup nor
+// pg_checksums takes it for a relation (one named pg_control.NOTE has a bad segment number), should it be left over.
+inline constexpr const char *note_path = "global/pgsql_tmp.pg_failback_moved_pg_control";
+
 // Throws Error(invalid_parameter), with a hint, unless `path` is a relative path inside a data
-// directory: not empty, not absolute, no empty part, no "." or "..", no NUL or control character,
-// not longer than max_path_length, no part longer than max_part_length.
+// directory: not empty, not absolute, no empty part, no "." or "..", no NUL or control character
+// (see has_control_character), not longer than max_path_length, no part longer than max_part_length.
 void check_relative_path(std::string_view path);
+// The same as an answer.
+bool is_acceptable_path(std::string_view path);
+
+// ASCII control characters, and those from U+0080 to U+009F as UTF-8: to a terminal, U+009B is ESC [.
+bool has_control_character(std::string_view text);
+// For messages: each control character is a '?', and what is longer than max_path_length is cut off.
+std::string shown_path(std::string_view path);
 
 // What a path in a data directory is, by its name alone.
 enum class PathClass {
@@ -31,7 +41,7 @@ enum class PathClass {
     control_file,      // global/pg_control, and a wrapper's copy of it (.old): each server's own
     excluded,          // named in REWIND_FACTS "never copied": contents of pg_dynshmem, pg_notify, ...
     staging,           // our own: pg_failback.* at the top, in pg_wal or in a tablespace's root, and what lies beside files
-                       // that we write (global/pg_control.pg_failback*, *.pg_failback_tmp)
+                       // that we write (the note, *.pg_failback_tmp)
     configuration,     // settings that belong to each server: see is_configuration()
     other,             // anything else: SLRUs, maps, PG_VERSION, two-phase files, ...
 };

@@ -22,7 +22,8 @@ std::string path_of_length(size_t length)
 TEST(CheckRelativePath, Refused)
 {
     for (std::string_view path : {""sv, "/etc/passwd"sv, ".."sv, "../x"sv, "base/../../x"sv, "base/.."sv, "."sv,
-                                  "./x"sv, "base/./x"sv, "base//x"sv, "base/"sv, "a\0b"sv, "a\nb"sv, "a\x7f"sv}) {
+                                  "./x"sv, "base/./x"sv, "base//x"sv, "base/"sv, "a\0b"sv, "a\nb"sv, "a\x7f"sv,
+                                  "a\xc2\x9b" "31m"sv, "\xc2\x80"sv, "b/\xc2\x9f"sv}) {
         try {
             check_relative_path(path);
             ADD_FAILURE() << "accepted \"" << path << "\"";
@@ -40,10 +41,18 @@ TEST(CheckRelativePath, Refused)
 TEST(CheckRelativePath, Accepted)
 {
     for (std::string_view path : {"base/5/1259"sv, "postgresql.conf"sv, "..a"sv, "a..b"sv, "..."sv, "name with space"sv,
-                                  "pg_tblspc/16384/PG_15_202209061/5/16400_fsm.2"sv, "caf\xc3\xa9"sv})
+                                  "pg_tblspc/16384/PG_15_202209061/5/16400_fsm.2"sv, "caf\xc3\xa9"sv, "\xc2\xa0"sv,
+                                  "\xe2\x82\xac"sv, "a\xc2"sv})
         EXPECT_NO_THROW(check_relative_path(path)) << path;
     EXPECT_NO_THROW(check_relative_path(path_of_length(max_path_length)));
     EXPECT_NO_THROW(check_relative_path("base/" + std::string(max_part_length, 'a')));
+}
+
+TEST(ShownPath, HasNoControlCharacters)
+{
+    EXPECT_EQ(shown_path("base/1/a\nb"), "base/1/a?b");
+    EXPECT_EQ(shown_path("caf\xc3\xa9 \xc2\x9b" "31m\x1b[m"), "caf\xc3\xa9 ?31m?[m");
+    EXPECT_EQ(shown_path(std::string(max_path_length + 9, 'a')).size(), max_path_length);
 }
 
 TEST(ClassifyPath, Table)
@@ -95,8 +104,8 @@ TEST(ClassifyPath, Table)
         {"pg_failback.staging", PathClass::staging},
         {"pg_failback.staging/a/b", PathClass::staging},
         {"pg_wal/pg_failback.x", PathClass::staging},
-        {"global/pg_control.pg_failback", PathClass::staging},
-        {"global/pg_control.pg_failback.pg_failback_tmp", PathClass::staging},
+        {note_path, PathClass::staging},
+        {"global/pgsql_tmp.pg_failback_moved_pg_control.pg_failback_tmp", PathClass::staging},
         {"backup_label.pg_failback_tmp", PathClass::staging},
         {"pg_tblspc/16384/pg_failback.x/y", PathClass::staging},
         {"postgresql.conf", PathClass::configuration},

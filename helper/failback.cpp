@@ -90,8 +90,7 @@ private:
         while (auto reason = reason_to_begin_again(inspection, source)) {
             // The target is untouched; what was staged is of use where the source still has the same.
             finder_.compare_because(*reason);
-            if (!options_.dry_run)
-                set_aside_staging(target_);
+            completion_.set_aside_fetched();
         }
     }
 
@@ -144,6 +143,7 @@ private:
         }
 
         only_looking_ = false;
+        completion_.begin_fetch();
         progress_.start(Phase::fetch, plan.bytes_to_fetch);
         StagedPlan staged;
         try {

@@ -9,6 +9,7 @@
 #include "helper/verify.h"
 
 #include <cstdio>
+#include <filesystem>
 #include <new>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,21 +18,29 @@ namespace failback {
 
 namespace {
 
-// As typed, quoted where a shell would need it. Passwords given in a connection string are left out.
-std::string quoted_command_line(int argc, char *const argv[])
+// Where a shell would need it.
+std::string shell_quoted(const std::string &word)
+{
+    bool plain = word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,@%+") ==
+                 std::string::npos;
+    std::string inside;
+    for (char c : word)
+        inside += c == '\'' ? "'\\''" : std::string(1, c);
+    return plain && !word.empty() ? word : "'" + inside + "'";
+}
+
+// As typed, for a shell that may be in another directory. Passwords given in a connection string are left out.
+std::string command_to_repeat(int argc, char *const argv[], const std::string &target)
 {
     std::string line;
-    for (int i = 0; i < argc; i++) {
-        std::string word(argv[i]);
-        if (may_hold_secret(word))
-            word = "(connection string with a password)";
-        bool plain = word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,@%+") ==
-                     std::string::npos;
-        std::string quoted;
-        for (char c : word)
-            quoted += c == '\'' ? "'\\''" : std::string(1, c);
-        line += (i > 0 ? " " : "") + (plain ? word : "'" + quoted + "'");
-    }
+    std::string_view program(argv[0]);
+    bool found_from_here = program.find('/') != std::string_view::npos && program[0] != '/';
+    std::error_code error;
+    std::string here = std::filesystem::current_path(error).string();
+    if ((found_from_here || !target.starts_with('/')) && !error)
+        line = "cd " + shell_quoted(here) + " && ";
+    for (int i = 0; i < argc; i++)
+        line += (i > 0 ? " " : "") + shell_quoted(may_hold_secret(argv[i]) ? "(connection string with a password)" : argv[i]);
     return line;
 }
 
@@ -68,7 +77,7 @@ int run(int argc, char *argv[])
     keep_freed_memory();
     switch (command.options.command) {
     case Command::failback:
-        run_failback(command.options, argv[0], quoted_command_line(argc, argv));
+        run_failback(command.options, argv[0], command_to_repeat(argc, argv, command.options.target_pgdata));
         break;
     case Command::diff:
         run_diff(command.options, argv[0]);

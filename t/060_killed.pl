@@ -7,7 +7,7 @@ use FaultScene;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-plan skip_all => 'needs pg_failback, and a strace that may trace' if !can_inject();
+needs_injection();
 
 my $faults = fault_count(24);
 seed();
@@ -37,7 +37,7 @@ my @named_points = (
 	[ 'the first bytes are staged', 'pwrite64|write', qr/pg_failback\.staging\// ],
 	[ 'WAL is staged', 'pwrite64|write', qr/pg_wal\/pg_failback\.staging\// ],
 	[ 'the plan is in place', 'renameat', qr/"plan"/ ],
-	[ 'the note is in place', 'renameat', qr/"pg_control\.pg_failback"/ ],
+	[ 'the note is in place', 'renameat', qr/"pgsql_tmp\.pg_failback_moved_pg_control"/ ],
 	[ 'the commit', 'renameat', qr/"pg_control\.old"/ ],
 	[ 'the beginning of the changes is marked', 'renameat', qr/"applying"/ ],
 	[ 'WAL is removed', 'unlinkat', qr/pg_wal>, "0/ ],
@@ -61,7 +61,7 @@ my @named_points = (
 	[ 'the mark is removed', 'unlinkat', qr/"applying"/ ],
 	[ 'the plan is removed', 'unlinkat', qr/"plan"/ ],
 	[ 'staging is removed', 'unlinkat', qr/"pg_failback\.staging", AT_REMOVEDIR/ ],
-	[ 'the note is removed', 'unlinkat', qr/"pg_control\.pg_failback"/ ]);
+	[ 'the note is removed', 'unlinkat', qr/"pgsql_tmp\.pg_failback_moved_pg_control"/ ]);
 restore_target();
 my @alone = traced_calls(undef, failback_arguments(@one));
 my @points;

@@ -7,7 +7,7 @@ use FaultScene;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-plan skip_all => 'needs pg_failback, and a strace that may trace' if !can_inject();
+needs_injection();
 
 my $faults = fault_count(40);
 split_brain();

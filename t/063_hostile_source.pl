@@ -115,6 +115,7 @@ lie_ok("a path with $_->[0]", $unacceptable, lists(entry($_->[1]))) for (
 	[ 'a NUL', "base/a\0b" ],
 	[ 'a line end', "base/a\nwarning: all is well" ],
 	[ 'what a terminal obeys', "base/\e[2J" ],
+	[ 'the same in UTF-8', "base/\xc2\x9b2J" ],
 	[ 'more than 1023 bytes', 'base/' . join('/', ('a' x 200) x 6) ],
 	[ 'a name of 256 bytes', 'base/' . 'a' x 256 ],
 	[ 'nothing in it', '' ]);
@@ -124,7 +125,7 @@ lie_ok('a file behind a tablespace link', $no_server,
 	lists(entry('pg_tblspc/99999', 'l', link => "$outside/canary"), entry('pg_tblspc/99999/file')));
 lie_ok("a tablespace's location that is $_->[0]", $no_server, lists(entry('pg_tblspc/99999', 'l', link => $_->[1]))) for (
 	[ 'relative', 'canary/empty' ], [ 'relative and leads up', '../canary/empty' ], [ 'empty', '' ],
-	[ 'of two lines', "$outside/canary/empty\n" ], [ 'too long', '/' . 'a/' x 600 . 'a' ]);
+	[ 'of two lines', "$outside/canary/empty\n" ], [ 'for a terminal', "$outside/canary/empty\xc2\x9b2J" ], [ 'too long', '/' . 'a/' x 600 . 'a' ]);
 lie_ok("a tablespace's location that $_->[0]", $_->[2] // qr/"\Q$_->[1]\E" is no place for it/,
 	lists(entry('pg_tblspc/99999', 'l', link => $_->[1]), entry("pg_tblspc/99999/$version", 'd'))) for (
 	[ 'has ".."', "$outside/canary/full/../empty" ],

@@ -163,7 +163,7 @@ SKIP:
 		my $set = () = $trace =~ /setsockopt\(\d+, SOL_TCP, \Q$option\E/g;
 		is($set, $sockets, "with $option");
 	}
-	my $note = slurp_file("$copy/global/pg_control.pg_failback");
+	my $note = slurp_file("$copy/global/pgsql_tmp.pg_failback_moved_pg_control");
 	like($note, qr/-D \Q$copy\E .*connection string with a password/, 'the note has the command');
 	unlike($note, qr/Zwiebel|kuchen/, 'but not the password');
 	my @open = grep { (stat("$copy/$_"))[2] & 0077 } split / /, holders($copy);

@@ -8,7 +8,7 @@ use FaultScene;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-plan skip_all => 'needs pg_failback, and a strace that may trace' if !can_inject();
+needs_injection();
 
 my $faults = int(fault_count(16) / 2); # each is up to three runs
 seed();

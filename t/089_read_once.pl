@@ -7,7 +7,7 @@ use FaultScene ();
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-plan skip_all => 'needs pg_failback, and a strace that may trace' if is_pg_rewind() || !FaultScene::can_inject();
+FaultScene::needs_injection();
 
 my $old = start_primary('old', conf => "autovacuum = off\n");
 $old->safe_psql('postgres', 'CREATE TABLE t AS SELECT i, md5(i::text) AS m FROM generate_series(1, 100000) AS i; CREATE INDEX ON t (m)');

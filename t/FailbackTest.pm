@@ -31,7 +31,7 @@ our @EXPORT = qw(
   start_primary add_standby promote wait_streaming
   create_upsert_table upsert upsert_start pgbench_start pgbench_finish write_sql
   tool is_pg_rewind source_conninfo run_tool failback failback_slowly failback_ok
-  same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
+  needed_or_skip same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
   timeline_of last_wal_file stop_clean flip_bit keep_twin adopt_twin rewind_twin same_files_ok
 );
 
@@ -136,6 +136,20 @@ sub flip_bit
 	print $file chr(ord($byte) ^ 0x10);
 	close $file;
 	return;
+}
+
+# needed_or_skip(HAS IT, NAME, what it is): what a scene needs of the machine, 'strace' or 'namespaces'. Where all is meant to be
+# tested (CI is set), it is a failure not to have it, unless .ci/run has said so in FAILBACK_LACKS; elsewhere the scene is
+# skipped. Before the first test.
+sub needed_or_skip
+{
+	my ($there, $name, $what) = @_;
+	return if $there;
+	$what =~ s/\s+/ /g;
+	plan(skip_all => "needs $what") if !$ENV{CI} || grep { $_ eq $name } split / /, $ENV{FAILBACK_LACKS} // '';
+	plan(tests => 1);
+	fail("this machine has $what");
+	exit 1;
 }
 
 # Polls a condition of ours for up to the harness's default timeout.

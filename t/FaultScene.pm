@@ -16,9 +16,10 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  can_inject fault_count seed work_in_memory split_brain mapping keep_target restore_target failback_arguments unreachable_arguments
+  needs_injection can_inject fault_count seed work_in_memory split_brain mapping keep_target restore_target failback_arguments
+  unreachable_arguments
   traced_calls spread spread_and_random run_with state_of differences remember_finished
-  is_finished_ok starts_as_before_ok refuses_to_start_ok note_there completes_without_source starts_as_standby_ok
+  is_finished_ok starts_as_before_ok refuses_to_start_ok note_there note_path completes_without_source starts_as_standby_ok
   $old $new
 );
 
@@ -32,6 +33,13 @@ my $late;      # where the target is to have a tablespace that only the source h
 my @restored;  # [directory, copy aside]
 my $before;    # fingerprint of the target as it was
 my $finished;  # what an undisturbed run makes of it, see comparable()
+
+# Skips the scene where it cannot be done.
+sub needs_injection
+{
+	plan skip_all => 'is about pg_failback' if is_pg_rewind();
+	return needed_or_skip(can_inject(), 'strace', 'a strace that may trace');
+}
 
 sub can_inject
 {
@@ -276,7 +284,7 @@ sub run_with
 }
 
 # Without the names that are ours, which PostgreSQL ignores.
-sub without_ours { return grep { !m{(^|/)pg_failback\.(staging|record)(/|$)|^global/pg_control\.pg_failback} } @_; }
+sub without_ours { return grep { !m{(^|/)pg_failback\.(staging|record)(/|$)|^global/pgsql_tmp\.pg_failback_moved_pg_control} } @_; }
 
 # What is not as it was in the stopped target, our own names left aside.
 sub differences
@@ -333,7 +341,8 @@ sub starts_as_before_ok
 	return;
 }
 
-sub note_there { return -e $old->data_dir . '/global/pg_control.pg_failback'; }
+sub note_path { return $old->data_dir . '/global/pgsql_tmp.pg_failback_moved_pg_control'; }
+sub note_there { return -e note_path(); }
 
 sub refuses_to_start_ok
 {

@@ -95,11 +95,8 @@ private:
 
     static bool is_left_out(std::string_view path, std::string_view name)
     {
-        try {
-            check_relative_path(path);
-        } catch (const Error &) {
+        if (!is_acceptable_path(path))
             return true;
-        }
         // Other majors keep theirs beside it.
         bool tablespace_root = path.starts_with("pg_tblspc/") && std::count(path.begin(), path.end(), '/') == 2;
         return name == "lost+found" || (tablespace_root && !name.starts_with("PG_" PG_MAJORVERSION "_"));

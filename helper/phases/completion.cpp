@@ -163,11 +163,11 @@ void Completion::complete(const StagedPlan &staged)
 void Completion::after_failure(const Error &error) noexcept
 {
     // What has arrived is of use to the next run if only the connection or somebody's patience came to an end.
-    bool worth_keeping = error.code() == ErrorCode::connection_failure || error.code() == ErrorCode::timed_out ||
+    bool worth_keeping = !fetching_ || error.code() == ErrorCode::connection_failure || error.code() == ErrorCode::timed_out ||
                          error.code() == ErrorCode::cancelled;
     bool kept = staging_is_ours_ && !unclear_ && worth_keeping && something_is_staged();
-    if (staging_is_ours_ && !kept)
-        clear_staging();
+    if (staging_is_ours_ && (!kept || !fetching_))
+        clear_staging(kept);
     if (committed_)
         pg_log_warning("the target cannot be started until this command is run again and completes");
     else if (kept)
@@ -178,11 +178,21 @@ void Completion::after_failure(const Error &error) noexcept
         pg_log_warning("the target is unchanged");
 }
 
-// After a failure before the commit: nothing of ours stays. What cannot be removed now the next run removes.
-void Completion::clear_staging() noexcept
+void Completion::set_aside_fetched()
+{
+    if (context_.options.dry_run)
+        return;
+    set_aside_staging(context_.target);
+    fetching_ = false;
+}
+
+// After a failure before the commit: nothing of ours stays, but what the next run can take over if so asked. What cannot be removed now the next run removes.
+void Completion::clear_staging(bool but_fetched) noexcept
 {
     try {
-        if (unclear_)
+        if (but_fetched)
+            set_aside_staging(context_.target);
+        else if (unclear_)
             remove_staging_but_mark(context_.target);
         else
             remove_staging(context_.target);

@@ -25,6 +25,11 @@ public:
 
     // From now on a failure removes the staging directories, or leaves them for the next run: they are this run's.
     void begin_staging() { staging_is_ours_ = !context_.options.dry_run; }
+    // From now on staging holds what this run fetches. Until then a failure, of whatever kind, leaves what earlier runs
+    // have fetched to the next one.
+    void begin_fetch() { fetching_ = true; }
+    // The work begins again: what was fetched is kept as an earlier run's.
+    void set_aside_fetched();
 
     // The point of no return; not taken if pg_control is no longer what was inspected. Throws Error; whether it was passed
     // is known to committed() and after_failure().
@@ -40,7 +45,7 @@ public:
     void after_failure(const Error &error) noexcept;
 
 private:
-    void clear_staging() noexcept;
+    void clear_staging(bool but_fetched) noexcept;
     void take_control_away();
     void put_control_back();
     bool leave_beside(const char *what, const std::function<void()> &write, const std::function<void()> &remove);
@@ -52,6 +57,7 @@ private:
     bool finished_ = false; // all that can still fail is a look at the result
     bool unclear_ = false; // until this run's commit the target is to be known as such
     bool staging_is_ours_ = false; // made by this run, before its commit
+    bool fetching_ = false; // its own actions are staged
 };
 
 } // namespace failback

@@ -13,7 +13,7 @@ namespace failback {
 struct Context {
     const Options &options;
     std::string postgres_program; // of the target's own installation
-    std::string command_line;     // as typed, for the note that explains an interrupted run
+    std::string command_line;     // for any shell, for the note that explains an interrupted run
     TargetDirectory &target;
     Progress &progress;
     Summary &summary;

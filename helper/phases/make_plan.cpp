@@ -1,5 +1,6 @@
 #include "helper/phases/make_plan.h"
 
+#include "helper/phases/mounts.h"
 #include "helper/plan/room_to_grow.h"
 #include "helper/standby/config_policy.h"
 
@@ -49,6 +50,7 @@ Plan make_plan(const Context &context, const Inspection &inspection, const Diffe
     };
     input.source_copy_name = source_copy_name;
     Plan plan = decide(input);
+    avoid_renames_between_mounts(context.target, plan.actions);
     plan.growth = leave_room_to_grow(plan.actions);
     for (const std::string &note : plan.notes)
         context.summary.warnings.push_back(note);

@@ -78,7 +78,17 @@ std::string key_in(const std::string &data_directory, const std::string &setting
     return error || setting.empty() || relative.starts_with("..") ? std::string() : relative;
 }
 
-std::vector<FileEntry> list_target(const TargetDirectory &target, const std::vector<std::string> &log_directories,
+// Nothing of PostgreSQL's has such a name: it stays, and so does the directory it is in.
+void warn_of_refused(const Context &context, const std::vector<std::string> &refused)
+{
+    constexpr size_t max_named = 5;
+    for (size_t i = 0; i < refused.size() && i < max_named; i++)
+        context.summary.warnings.push_back(format("\"%s\" is left alone: its name is none that a server gives", shown_path(refused[i]).c_str()));
+    if (refused.size() > max_named)
+        context.summary.warnings.push_back(format("%zu more files are left alone for their names", refused.size() - max_named));
+}
+
+std::vector<FileEntry> list_target(const Context &context, const std::vector<std::string> &log_directories,
                                    const std::string &tablespace_directory)
 {
     WalkOptions options;
@@ -87,11 +97,14 @@ std::vector<FileEntry> list_target(const TargetDirectory &target, const std::vec
             options.log_directories.push_back(log);
     options.only_copied = false;
     options.tablespace_directory = tablespace_directory;
-    DirectoryWalk walk(target.path(), options);
+    std::vector<std::string> refused;
+    options.refused = [&](const std::string &path) { refused.push_back(path); };
+    DirectoryWalk walk(context.target.path(), options);
     std::vector<FileEntry> entries;
     while (auto entry = walk.next())
         entries.push_back(std::move(*entry));
     sort_manifest(entries);
+    warn_of_refused(context, refused);
     return entries;
 }
 
@@ -126,8 +139,7 @@ void add_checksums(const TargetDirectory &target, const std::vector<FileEntry> &
 // An absolute path without control characters: what PostgreSQL makes of a tablespace's location.
 bool is_link_target(std::string_view target)
 {
-    return target.starts_with('/') && target.size() <= max_path_length &&
-           std::none_of(target.begin(), target.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+    return target.starts_with('/') && target.size() <= max_path_length && !has_control_character(target);
 }
 
 bool is_server_setting(std::string_view path)
@@ -228,7 +240,7 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
     manifests.source = list_source(source, log_directories);
     std::string tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, inspection.target_control.data.catalog_version_no);
     check_source_paths(manifests.source, tablespace_directory);
-    manifests.target = list_target(context.target, log_directories, tablespace_directory);
+    manifests.target = list_target(context, log_directories, tablespace_directory);
     manifests.target_key = key_in(context.target.path(), settings["ssl_key_file"]);
     manifests.target_configured_elsewhere = config.outside();
     // With the source's configuration come its values, but only where it has one and the target reads it there.

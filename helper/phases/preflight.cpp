@@ -2,7 +2,9 @@
 
 #include "common/path_rules.h"
 #include "helper/phases/access_problems.h"
+#include "helper/phases/mounts.h"
 #include "helper/phases/space.h"
+#include "helper/standby/recovery_config.h"
 #include "helper/target/earlier_staging.h"
 
 #include <cerrno>
@@ -12,6 +14,7 @@
 #include <memory>
 #include <set>
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace failback {
 
@@ -41,11 +44,20 @@ public:
         for (const FileAction &action : actions) {
             if (action.kind == FileActionKind::create_symlink)
                 check_tablespace_location(action);
-            if (check_parent(action.path) && (action.kind == FileActionKind::patch || action.kind == FileActionKind::replace))
-                check_writable(action);
+            if (!is_acceptable_path(action.path)) {
+                problems_.push_back(format("\"%s\" is no name for a file", shown_path(action.path).c_str()));
+                continue;
+            }
+            if (check_parent(action.path))
+                check_entry(action);
+            else if (last_part(action.path).size() > name_limit())
+                problems_.push_back(format("\"%s\" has too long a name for its file system", target_.absolute(action.path).c_str()));
             count_space(action);
         }
     }
+
+    // What finish() renames into place.
+    void check_replaced(const std::string &path) { check_obstacle(path, true); }
 
     void add_problems(const std::vector<std::string> &problems)
     {
@@ -90,11 +102,8 @@ private:
     // A location is what the source says, unless it was mapped.
     bool is_acceptable_location(const std::string &location) const
     {
-        try {
-            check_relative_path(std::string_view(location).substr(1));
-        } catch (const Error &) {
+        if (!is_acceptable_path(std::string_view(location).substr(1)))
             return false;
-        }
         std::string real = real_path(location);
         for (const std::string &place : occupied_places())
             if (real == place || (real + "/").starts_with(place + "/"))
@@ -159,13 +168,37 @@ private:
         return last_exists_;
     }
 
+    void check_entry(const FileAction &action)
+    {
+        // A directory somebody has mounted a file system on stays.
+        bool gone = action.kind == FileActionKind::remove;
+        if (action.kind == FileActionKind::patch || action.kind == FileActionKind::replace)
+            check_writable(action);
+        check_obstacle(action.path, action.staging == StagingKind::whole_file || (gone && action.file_kind != FileKind::directory));
+    }
+
+    void check_obstacle(const std::string &path, bool moved_or_removed)
+    {
+        FileDescriptor parent = target_.open_directory(parent_of(path));
+        if (const char *why = parent ? obstacle(parent, std::string(last_part(path)), moved_or_removed) : nullptr)
+            problems_.push_back(format("\"%s\" %s", target_.absolute(path).c_str(), why));
+    }
+
+    // Of names in directories that are yet to be made.
+    size_t name_limit() const
+    {
+        FileDescriptor root = target_.open_directory("");
+        long limit = ::fpathconf(root.get(), _PC_NAME_MAX);
+        return limit < 0 ? max_part_length : static_cast<size_t>(limit);
+    }
+
     void check_writable(const FileAction &action)
     {
         FileDescriptor parent = target_.open_directory(parent_of(action.path));
         std::string name(last_part(action.path));
         struct stat status;
         if (::fstatat(parent.get(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-            if (errno != ENOENT) // such as a name that is too long for this filesystem
+            if (errno != ENOENT && errno != ENAMETOOLONG) // which check_obstacle tells
                 problems_.push_back(io_error("examine", target_.absolute(action.path), errno).what());
             return; // is made by this plan
         }
@@ -180,6 +213,8 @@ private:
     void check_directory(const std::string &path)
     {
         FileDescriptor fd = target_.open_directory(path);
+        if (const char *why = fd ? obstacle(fd, "", false) : nullptr)
+            problems_.push_back(format("directory \"%s\" %s", path.empty() ? target_.path().c_str() : target_.absolute(path).c_str(), why));
         if (fd && ::faccessat(fd.get(), ".", W_OK | X_OK, AT_EACCESS) != 0)
             problems_.push_back(io_error("write to directory", path.empty() ? target_.path() : target_.absolute(path), errno).what());
     }
@@ -229,6 +264,8 @@ void preflight(const Context &context, const Plan &plan, const std::vector<FileA
     Preflight check(context.target, context.options.dry_run, plan.actions);
     check.check(plan.actions);
     check.check(wal);
+    if (context.options.write_recovery_conf)
+        check.check_replaced(recovery_config_path);
     check.add_problems(problems);
     check.finish();
 }

@@ -190,11 +190,21 @@ private:
             return;
         case ConfigChoice::write_beside:
             plan_.files_kept += target != nullptr;
-            replace(*source, PathClass::configuration);
-            plan_.actions.back().source_path = path;
-            plan_.actions.back().path = input_.source_copy_name(path);
+            write_beside(*source);
             return;
         }
+    }
+
+    void write_beside(const FileEntry &source)
+    {
+        std::string name = input_.source_copy_name(source.path);
+        if (!is_acceptable_path(name)) {
+            plan_.notes.push_back(format("\"%s\" of the source is not written beside the target's: the name is too long", source.path.c_str()));
+            return;
+        }
+        replace(source, PathClass::configuration);
+        plan_.actions.back().source_path = source.path;
+        plan_.actions.back().path = name;
     }
 
     bool is_key(std::string_view path) const { return is_private_key(path) || path == input_.own_key; }

@@ -255,6 +255,17 @@ TEST_F(DecideTest, AnEarlierSourceCopyIsReplacedNotRemovedToo)
     EXPECT_EQ(what("pg_hba.conf.source"), "remove"); // not written anew
 }
 
+TEST_F(DecideTest, ASourceCopyWhoseNameWouldBeTooLongIsNotMade)
+{
+    choice = ConfigChoice::write_beside;
+    std::string longest(250, 'a'); // with ".source" more than a name may have
+    run({file(longest + ".conf", 10, "a"), file("short.conf", 10, "a")}, {file("short.conf", 10, "b")});
+    EXPECT_EQ(actions.size(), 1u);
+    EXPECT_EQ(what("short.conf.source"), "replace");
+    ASSERT_EQ(plan.notes.size(), 1u);
+    EXPECT_NE(plan.notes[0].find(longest), std::string::npos) << plan.notes[0];
+}
+
 TEST_F(DecideTest, PrivateKeysAreLeftAlone)
 {
     choice = ConfigChoice::take_source;

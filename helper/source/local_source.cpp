@@ -137,7 +137,7 @@ ControlFile LocalSource::read_control() const
 {
     LocalFileReader file(*directory_, control_file_path);
     if (!file) {
-        bool unfinished = static_cast<bool>(LocalFileReader(*directory_, "global/pg_control.pg_failback"));
+        bool unfinished = static_cast<bool>(LocalFileReader(*directory_, note_path));
         throw Error(unfinished ? ErrorCode::wrong_state : ErrorCode::undefined_file,
                     format("\"%s\" does not exist", absolute(control_file_path).c_str()), "",
                     unfinished ? "An interrupted pg_failback has to be completed there first."

@@ -224,7 +224,7 @@ TEST_F(LocalSourceTest, AnUnfinishedFailbackOntoIt)
 {
     fs::remove(source / "global/pg_control");
     EXPECT_NE(refused().find("does not exist"), std::string::npos);
-    source.write("global/pg_control.pg_failback", "note");
+    source.write(note_path, "note");
     try {
         open();
         FAIL();

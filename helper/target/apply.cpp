@@ -204,6 +204,13 @@ void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync
     target.rename(new_control_path, control_path);
     if (durable)
         target.sync_parent(control_path);
+    // The note after pg_control has come back: it is never missing where pg_control is. Neither it nor the mark must come
+    // back after a power failure, beside a server that has run since.
+    remove_notes(target);
+    if (durable) {
+        target.sync(staging_name);
+        target.sync_parent(note_path);
+    }
     remove_staging(target);
 }
 

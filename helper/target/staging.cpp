@@ -1,6 +1,7 @@
 #include "helper/target/staging.h"
 
 #include "common/error.h"
+#include "helper/target/check.h"
 
 #include <cerrno>
 #include <set>
@@ -27,10 +28,13 @@ StagingState examine_control(const TargetDirectory &target)
 
 std::string note_text(const std::string &command)
 {
-    return "pg_failback was interrupted while it turned this data directory into a standby, and has moved global/pg_control\n"
-           "aside so that no server starts on half of the work. Nothing is lost: all that is needed to complete it lies\n"
-           "in the directory pg_failback.staging beside \"global\". To complete it, as the server's user, run\n\n    " +
-           command + "\n\nagain. The source is not needed for that. Do not put pg_control back by hand.\n";
+    return "If global/pg_control is not there: pg_failback was interrupted while it turned this data directory into a\n"
+           "standby, and has moved pg_control aside so that no server starts on half of the work. Nothing is lost: all that\n"
+           "is needed to complete it lies in the directory pg_failback.staging beside \"global\". To complete it, as the\n"
+           "server's user, run\n\n    " +
+           command +
+           "\n\nagain. The source is not needed for that. Do not put pg_control back by hand.\n\n"
+           "If global/pg_control is there, this file means nothing and can be removed.\n";
 }
 
 } // namespace
@@ -129,8 +133,8 @@ void sync_filesystems(const TargetDirectory &target)
 void commit(const TargetDirectory &target, const StagedPlan &plan, const std::string &command, bool sync)
 {
     target.write_file(staged_plan_path, encode_staged_plan(plan), sync);
-    std::string note = note_text(command);
-    target.write_file(note_path, {reinterpret_cast<const unsigned char *>(note.data()), note.size()}, sync);
+    // What it refuses now the target survives; what it refused after the rename, no later run could complete.
+    read_staged_plan(target);
     if (sync) {
         for (const std::string &directory : staging_directories(target)) {
             if (!target.exists(directory))
@@ -139,6 +143,9 @@ void commit(const TargetDirectory &target, const StagedPlan &plan, const std::st
             target.sync_parent(directory);
         }
     }
+    // Last: whoever misses pg_control finds the note, and a run that ends before this leaves none.
+    std::string note = note_text(command);
+    target.write_file(note_path, {reinterpret_cast<const unsigned char *>(note.data()), note.size()}, sync);
     target.rename(control_path, moved_control_path);
     if (sync) {
         target.sync(staging_name);

@@ -4,6 +4,7 @@
 // of its own, so that every staged file can be renamed into place.
 #pragma once
 
+#include "common/path_rules.h"
 #include "helper/target/staged_plan.h"
 #include "helper/target/target_dir.h"
 
@@ -22,8 +23,6 @@ inline constexpr const char *staged_actions_path = "pg_failback.staging/actions"
 // Made before the first change to the target itself, with the content of its old pg_control: from then on only completing
 // the work makes it whole, even if somebody puts that pg_control back by hand.
 inline constexpr const char *applying_path = "pg_failback.staging/applying";
-// Lies where PostgreSQL misses pg_control, and says why.
-inline constexpr const char *note_path = "global/pg_control.pg_failback";
 
 // What an earlier run has left on the target.
 enum class StagingState {
@@ -57,8 +56,8 @@ void create_staging(const TargetDirectory &target, const std::vector<FileAction>
 // One flush for each filesystem that the target may lie on: the data directory's, pg_wal's and each tablespace's.
 void sync_filesystems(const TargetDirectory &target);
 
-// Writes the plan, flushes the staging directories, and moves pg_control aside: the point of no return. Staged files
-// must have been flushed. `command` is shown in the note.
+// Writes the plan, reads it back, flushes the staging directories, and moves pg_control aside: the point of no return. A
+// plan that no later run could read is refused before. Staged files must have been flushed. `command` is shown in the note.
 void commit(const TargetDirectory &target, const StagedPlan &plan, const std::string &command, bool sync);
 
 } // namespace failback

@@ -109,7 +109,7 @@ TEST_F(StagingTest, AStagingDirectoryThatIsALinkGoesAlone)
 
 TEST_F(StagingTest, AnyPartThatIsLeftCountsAsAbandoned)
 {
-    for (const char *name : {"pg_failback.staging/x", "pg_wal/pg_failback.staging/x", "space/pg_failback.staging/x", "global/pg_control.pg_failback"}) {
+    for (const char *name : {"pg_failback.staging/x", "pg_wal/pg_failback.staging/x", "space/pg_failback.staging/x", note_path}) {
         files.write(name, "left");
         EXPECT_EQ(examine_staging(*target), StagingState::abandoned) << name;
         remove_staging(*target);
@@ -129,6 +129,22 @@ TEST_F(StagingTest, Committed)
     EXPECT_NE(files.read(note_path).find("\n    pg_failback -D there\n"), std::string::npos) << files.read(note_path);
     EXPECT_EQ(read_staged_plan(*target).local_files.at(0).content, "label");
     EXPECT_EQ(files.read("base/5/1"), "base/5/1");
+}
+
+// What no later run could read must not be committed to.
+TEST_F(StagingTest, APlanThatCannotBeReadBackIsRefusedBeforeTheCommit)
+{
+    create_staging(*target, {});
+    StagedPlan plan;
+    FileAction action;
+    action.kind = FileActionKind::remove;
+    action.path = "base/5/a\nb";
+    plan.actions.push_back(action);
+    EXPECT_THROW(commit(*target, plan, "pg_failback", true), Error);
+    EXPECT_EQ(examine_staging(*target), StagingState::abandoned);
+    EXPECT_FALSE(files.exists(note_path)) << "nothing is said to be interrupted";
+    remove_staging(*target);
+    EXPECT_EQ(files.tree(), untouched);
 }
 
 TEST_F(StagingTest, InterruptedBeforeTheRenameItIsStillAbandoned)

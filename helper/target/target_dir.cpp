@@ -180,7 +180,8 @@ bool TargetDirectory::remove_directory(std::string_view path) const
     FileDescriptor parent = beneath_.open_parent(path);
     if (parent && ::unlinkat(parent.get(), std::string(last_part(path)).c_str(), AT_REMOVEDIR) == 0)
         return true;
-    if (errno == ENOENT || errno == ENOTDIR || errno == ENOTEMPTY || errno == EEXIST)
+    // EBUSY: somebody's file system is mounted there.
+    if (errno == ENOENT || errno == ENOTDIR || errno == ENOTEMPTY || errno == EEXIST || errno == EBUSY)
         return false;
     throw io_error("remove directory", absolute(path), errno);
 }
@@ -250,8 +251,9 @@ void write_at(int fd, std::span<const unsigned char> data, int64_t offset, const
         ssize_t put = ::pwrite(fd, data.data() + done, data.size() - done, offset + static_cast<int64_t>(done));
         if (put < 0 && errno == EINTR)
             continue;
-        if (put < 0)
-            throw io_error("write file", path, errno);
+        // Nothing written, and no reason given: PostgreSQL too takes it for a full disk.
+        if (put <= 0)
+            throw io_error("write file", path, put < 0 ? errno : ENOSPC);
         done += static_cast<size_t>(put);
     }
 }
