@@ -89,7 +89,8 @@ Difference DifferenceFinder::begin_comparing(Inspection &inspection, Source &sou
         // Nothing is fetched that replay would have to repair: no backup is needed, and no checkpoint on the source.
         difference.start = last_completed(inspection.source_control);
         source.hold_wal(difference.start.redo);
-        if (inspection.source_state.in_recovery && !difference.start.full_page_writes)
+        bool makes_backup = context_.options.source_pgdata.empty();
+        if (makes_backup && inspection.source_state.in_recovery && !difference.start.full_page_writes)
             context_.summary.warnings.push_back("the source, a standby, will refuse the online backup that comparing needs unless it can make"
                                                 " a newer restartpoint: full_page_writes was off on its primary at the last one");
     } else {
@@ -104,8 +105,9 @@ void DifferenceFinder::compare_because(const std::string &reason)
         throw Error(ErrorCode::wrong_state, "the target cannot be brought level by WAL alone: " + reason, "",
                     "Without --mode=wal, the contents of both servers are compared instead.");
     if (insists_on_wal())
-        throw Error(ErrorCode::wrong_state, "the target can be brought level neither by WAL, because " + reason + ", nor by comparing contents: " + refusal_,
-                    "", "The target is unchanged. Make the source ready for an online backup, or run the command again later.");
+        throw Error(ErrorCode::wrong_state,
+                    "the target can be brought level neither by WAL, because " + reason + ", nor by comparing contents: " + refusal_, "",
+                    "The target is unchanged. Make the source ready for an online backup, or run the command again later.");
     context_.progress.break_line();
     pg_log_info("comparing contents, because %s", reason.c_str());
     compare_ = true;
