@@ -1,6 +1,7 @@
 # A disk that runs full in the midst of the work: the data directory's, a tablespace's or pg_wal's, each a small tmpfs of its
 # own. The tool says so, the target is untouched or the same command completes it. The whole scene runs in a user namespace,
 # which is where somebody else than root may mount.
+# No twin by pg_rewind: pg_rewind leaves a broken target where a disk runs full.
 use strict;
 use warnings;
 use File::Temp ();
