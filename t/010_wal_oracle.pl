@@ -1,6 +1,7 @@
 # Our WAL reader against the oracle: on real WAL of every kind of work, our records and block references
 # equal those of pg_waldump, all of them, to the same end; and what scan and checkpoint search make of them
 # equals what a plain reading of pg_waldump's lines gives.
+# No twin by pg_rewind: nothing is failed back: pg_waldump is what is compared with.
 use strict;
 use warnings;
 

@@ -1,4 +1,5 @@
 # What is refused, and that a refused target is what it was, to the last byte.
+# No twin by pg_rewind: nothing comes of a refusal that could be compared.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,5 @@
 # The old primary's WAL back to the last common checkpoint is gone from its pg_wal; -c fetches it from the
-# archive with the target's restore_command.
+# archive with the target's restore_command. So it does the history of the target's timeline.
 use strict;
 use warnings;
 use FailbackTest;
@@ -52,5 +52,33 @@ if (!is_pg_rewind())
 }
 failback_ok($old, $new, options => ['-c'], twin => ['-c']);
 ends_equal($old, $new);
+$new->stop('fast');
+
+# The target is on timeline 2, and has lost the history of it. No twin: pg_rewind looks for that in pg_wal only, and fails.
+if (!is_pg_rewind())
+{
+	my $first = start_primary('first', conf => "archive_mode = on\narchive_command = 'cp \"%p\" \"$archive/later_%f\"'\n"
+		  . "restore_command = 'echo %f >> $archive/asked; cp \"$archive/later_%f\" \"%p\"'\n");
+	create_upsert_table($first);
+	my $second = add_standby('second', $first);
+	promote($second);
+	my $third = add_standby('third', $second, conf => "archive_mode = off\nrestore_command = ''\n");
+	upsert($second, 20);
+	wait_streaming($third, $second);
+	promote($third);
+	upsert($_, 20) for ($second, $third);
+	wait_until('the history is archived', sub { -s "$archive/later_00000002.history" });
+	$first->stop('fast');
+	$second->stop('fast');
+	unlink $second->data_dir . '/pg_wal/00000002.history' or die "unlink: $!";
+	unlink "$archive/asked";
+	my ($succeeded, $output) = failback($second, $third, '-n');
+	ok($succeeded, 'without -c');
+	like($output, qr/comparing contents, because .*history/, 'without -c the history is missed');
+	ok(!-e "$archive/asked", 'and nothing is asked of the archive');
+	failback_ok($second, $third, options => ['-c'], like => qr/servers diverged at WAL location [0-9A-F]+\/[0-9A-F]+ on timeline 2\b/);
+	like(slurp_file("$archive/asked"), qr/^00000002\.history$/m, 'with -c the archive is asked for it');
+	ends_equal($second, $third);
+}
 
 done_testing();

@@ -1,6 +1,7 @@
 # Where the target's WAL is no help, both sides' content is compared: the WAL back to the last common
 # checkpoint is gone and was never archived; or pages have changed without WAL, as neither data checksums
 # nor wal_log_hints were on.
+# No twin by pg_rewind: pg_rewind cannot do without the WAL, and refuses a target without checksums and wal_log_hints.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,6 @@
 # WAL summaries (17 and later): those of the lost timeline go, and the new standby summarizes its own WAL again, so
 # that an incremental backup of it is possible and whole.
+# No twin by pg_rewind: it compares relations, and this is about summaries of WAL.
 use strict;
 use warnings;
 use FailbackTest;

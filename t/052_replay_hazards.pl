@@ -1,5 +1,6 @@
 # WAL whose replay over files copied one by one would not give what the source has: a database's directory copied
 # from another, a tablespace made at another place. Found before the commit; contents are compared instead.
+# No twin by pg_rewind: pg_rewind's databases are wrong here; t/042 shows in which files.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,4 +1,5 @@
 # Timelines with the same number and the same switch point, and yet two histories.
+# No twin by pg_rewind: pg_rewind goes by the numbers, and says that no rewind is required.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,6 @@
 # A configuration file that is a symbolic link is the target's configuration all the same; and links where the server has
 # none are found before anything is changed.
+# No twin by pg_rewind: pg_rewind takes a link and a file of one name for two kinds of file, and stops.
 use strict;
 use warnings;
 use FailbackTest;

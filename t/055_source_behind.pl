@@ -1,5 +1,6 @@
 # The source is a standby that nobody has promoted: what it has not replayed or not received is no divergence, and what only
 # the target has is not given up for it.
+# No twin by pg_rewind: pg_rewind goes by the numbers, and would say that no rewind is required.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,7 @@
 # Killed at any instant, nothing lost: SIGKILL at every point that has a name below, at system calls spread over the whole run
 # or chosen at random, and over the run that completes it. FAULTS=N sets how many besides the named ones, SEED repeats a run.
+# No twin by pg_rewind: a pg_rewind that was killed leaves nothing to compare with; what counts is what an undisturbed
+# run makes of the target.
 use strict;
 use warnings;
 use FailbackTest;

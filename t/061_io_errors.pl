@@ -1,5 +1,7 @@
 # A full or failing disk at any call: a clear message, exit status 1, and the target is untouched or the same command
 # completes it. FAULTS=N sets how many errors are injected.
+# No twin by pg_rewind: pg_rewind leaves a broken target after an error; what counts is what an undisturbed run makes of
+# it.
 use strict;
 use warnings;
 use FailbackTest;

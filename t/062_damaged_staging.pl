@@ -1,5 +1,6 @@
 # What stands between a committed run and its completion, and between a run and its commit: damaged staging, a second
 # helper, a server started meanwhile, an interrupt, a source that stalls or restarts.
+# No twin by pg_rewind: pg_rewind has no staging; what counts is what an undisturbed run makes of the target.
 use strict;
 use warnings;
 use Errno qw(ENOENT);

@@ -1,5 +1,6 @@
 # A source that lies: a relay changes what a real one answers. Whatever it sends, the tool ends with an error, the target is
 # what it was, nothing outside of it is written or removed, and memory stays bounded.
+# No twin by pg_rewind: no lie may end in a result that could be compared.
 use strict;
 use warnings;
 use FailbackTest;

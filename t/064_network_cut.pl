@@ -1,5 +1,6 @@
 # The network between the tool and its source is cut or stalls, and the source is killed and restarted, at random moments:
 # the run completes, or it fails and the target is what it was. FAULTS=N sets how many are tried (a quarter of it), SEED repeats a run.
+# No twin by pg_rewind: pg_rewind does not connect again; what counts is what an undisturbed run makes of the target.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,7 @@
 # TLS with a verified certificate, SCRAM with a password that nobody gets to see, and a role that lays traps in the schema of
 # the extension.
+# No twin by pg_rewind: the role may do nothing of what pg_rewind asks for; by which connection files come makes no
+# other files.
 use strict;
 use warnings;
 use FailbackTest;

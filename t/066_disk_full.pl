@@ -2,6 +2,7 @@
 # own. The tool says so, the target is untouched or the same command completes it. What is known to be too small is found
 # before: on all of them at once, also where a tablespace is yet to be made, and once more right before the commit. The whole scene runs in a user namespace,
 # which is where somebody else than root may mount.
+# No twin by pg_rewind: pg_rewind leaves a broken target where a disk runs full.
 use strict;
 use warnings;
 use File::Temp ();

@@ -1,6 +1,7 @@
 # The source is a standby that is promoted at random moments of a run: it completes, or it fails with the target as it was;
 # then the same command does it. Whichever it was, the target streams from the new primary and has its rows. FAULTS=N sets
 # how many are tried (an eighth of it), SEED repeats a run.
+# No twin by pg_rewind: pg_rewind does not notice a promotion while it copies.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,6 +1,7 @@
 # A run that takes over what an interrupted one has staged is itself killed, or its disk fails, at any instant; so is one that
 # verifies and writes a manifest. Always the same: untouched, to be completed, or finished. FAULTS=N sets how many points are
 # tried besides the named ones (half of it), SEED repeats a run.
+# No twin by pg_rewind: pg_rewind takes nothing over from an interrupted run.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,6 @@
 # Wrong combinations of options end as they do with pg_rewind: the same message, the same exit status. And those that only
 # pg_failback has are refused before anything is touched.
+# No twin by pg_rewind: all runs end before anything is done; the messages of both are compared.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,7 @@
 # What a crash leaves in pg_wal: a last record that was written by half, with zeros after it or what the recycled segment
 # had held before; and segments that crash recovery would have recycled, which the failback needs.
+# No twin by pg_rewind: the recovery that pg_rewind begins with recycles the WAL that it needs; t/040 has one where it
+# does not.
 use strict;
 use warnings;
 use FailbackTest;

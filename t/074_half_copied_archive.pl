@@ -88,8 +88,30 @@ is(requests('moment')->{$first}, 4, 'is asked again');
 
 # Whole, but of another place in the WAL.
 my $other = "--restore-command=cp $archive/" . (sort grep { /^[0-9A-F]{24}$/ && $_ ne $first } files_below($archive))[0] . ' %p';
-refused_ok('another segment under its name, --mode=wal', $dir, qr/error: the target cannot be brought level by WAL alone/,
+refused_ok('another segment under its name, --mode=wal', $dir,
+	qr/error: the target cannot be brought level by WAL alone: WAL segment "[0-9A-F]{24}" from the archive is not complete.*begins with the page of/s,
 	@source, $other, '--mode=wal', '--timeout=1');
+
+# Of the right size from the start, as where the copy gets its room first: the rest is zeros still, or what an earlier file
+# of that name had there. Cut within the records, not in what a switch has left empty.
+my $cut = 200_000;
+cmp_ok(length(slurp_file("$archive/$first") =~ s/\0+\z//r), '>', $cut + 8192, 'records are cut off');
+append_to_file("$place/other_segment", slurp_file("$archive/" . (sort grep { /^[0-9A-F]{24}$/ && $_ ne $first } files_below($archive))[0]));
+my %rest = (zeros => 'truncate -s 16777216 "$2"', stale => "tail -c +" . ($cut + 1) . " $place/other_segment >> \"\$2\"");
+for my $kind (sort keys %rest)
+{
+	my $preallocated = restore($kind, 'true');
+	my $script = slurp_file("$place/$kind");
+	$script =~ s/^(then .*) 5000000 (.*)$/$1 $cut $2; $rest{$kind}/m or die $script;
+	unlink "$place/$kind";
+	append_to_file("$place/$kind", $script);
+	chmod 0755, "$place/$kind" or die "chmod: $!";
+	refused_ok("half a segment, the rest $kind, --mode=wal", $dir,
+		qr/error: the target cannot be brought level by WAL alone: WAL of the target is damaged or missing at \S+, .*WAL segment "\S+\/$first"/, @source, $preallocated, '--mode=wal', '--timeout=1');
+	($went, $told) = run_tool(@source, $preallocated, '-n', '--timeout=1');
+	ok($went, "half a segment, the rest $kind: -n");
+	like($told, qr/comparing contents, because WAL of the target is damaged or missing at .*\/$first"/, "half a segment, the rest $kind: contents would be compared");
+}
 
 my $twin = PostgreSQL::Test::Cluster->new('twin');
 command_ok([ 'cp', '-a', $dir, $twin->data_dir ], 'copy of the target');

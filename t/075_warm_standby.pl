@@ -14,10 +14,13 @@ my $new = add_standby('new', $old, conf => "archive_mode = on\narchive_command =
 promote($new);
 upsert($_, 20) for ($old, $new);
 $old->stop('fast');
+keep_twin($old);
 
 # failback_user has no right to stream: said, and written all the same.
 my ($succeeded, $output) = failback($old, $new, '-R', "--restore-command=cp $archive/%f %p");
 ok($succeeded, 'failback') or BAIL_OUT($output);
+# The twin is to stream from the start.
+rewind_twin($old, $new);
 like($output, qr/warning: role "failback_user" may not stream WAL/, 'it says that the role may not stream');
 my $settings = slurp_file($old->data_dir . '/postgresql.auto.conf');
 like($settings, qr/^restore_command = 'cp \Q$archive\E\/%f %p'$/m, '-R wrote restore_command');

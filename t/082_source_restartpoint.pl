@@ -1,6 +1,7 @@
 # The source is a standby whose last restartpoint is older than the last common checkpoint: its files may lack what was
 # replayed since, so that recovery has to begin there; and it ends no earlier than where the source itself is consistent. What
 # the source receives from then on is kept by the slot, however late the standby comes.
+# No twin by pg_rewind: pg_rewind 15 begins at the common checkpoint, too late for this source.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,4 +1,5 @@
 # pg_failback diff: tells what differs, by file, block and relation, and changes nothing.
+# No twin by pg_rewind: pg_rewind has no diff, and nothing is changed.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,6 @@
 # What WAL cannot tell, and contents can: each reason by its own message. And what it can tell though the target has lost
 # some of it: WAL from before the divergence is the source's too.
+# No twin by pg_rewind: pg_rewind gives up in each of these cases.
 use strict;
 use warnings;
 use FailbackTest;

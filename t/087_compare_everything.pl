@@ -1,5 +1,6 @@
 # Comparing contents with all that can be in the way: pages that have rotted, tablespaces, a source that is written to all
 # the time, a standby as source.
+# No twin by pg_rewind: pg_rewind keeps pages that have rotted; comparing beside it is in t/042 and t/086.
 use strict;
 use warnings;
 use FailbackTest;

@@ -1,5 +1,6 @@
 # The result can be checked: by --verify, by the command "verify" until a server is started, and by PostgreSQL's own
 # pg_verifybackup.
+# No twin by pg_rewind: pg_rewind verifies nothing; what is failed back here differs in nothing from t/047.
 use strict;
 use warnings;
 use FailbackTest;
