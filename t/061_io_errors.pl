@@ -49,7 +49,9 @@ for my $point (@points)
 	if ($status == 0)
 	{
 		$ended{survived}++;
-		note("survived: $what\n$output");
+		# Nothing else may fail without being told by the exit status.
+		like($output, qr/warning: could not write (the record for "verify"|backup_manifest)/, "$what, and exit status 0: only what can be missed")
+		  or diag($output);
 		is_finished_ok("$what, and no failure");
 		next;
 	}

@@ -153,6 +153,12 @@ restore_target();
 my @flushes = grep { $_->[0] =~ /sync/ } traced([], failback_arguments('--no-sync'));
 is(scalar(@flushes), 0, '--no-sync: nothing is flushed');
 
+# --- A kernel, or a filter of system calls, without openat2: the same run in smaller steps ---
+restore_target();
+my @opened = grep { $_->[0] =~ /^openat/ } traced([ '-e', 'inject=openat2:error=ENOSYS' ], failback_arguments());
+is(scalar(grep { $_->[0] eq 'openat2' } @opened), 0, 'without openat2');
+is_finished_ok('without openat2');
+
 # --- Killed between the note and the commit ---
 restore_target();
 my ($commit) = grep { $_->{text} =~ /"pg_control\.old"/ } traced_calls('renameat', failback_arguments('-j1'));

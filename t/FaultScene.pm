@@ -353,6 +353,8 @@ sub refuses_to_start_ok
 	ok(!$started, "$what: PostgreSQL refuses to start on half of the work");
 	my $log = slurp_file("$place/refused.log");
 	like($log, qr/pg_control/, "$what: and names pg_control");
+	my $dir = $old->data_dir;
+	like(slurp_file(note_path()), qr/^    pg_failback .*-D \Q$dir\E .*-R/m, "$what: the note has the command") if note_there();
 	unlink "$place/refused.log";
 	return;
 }

@@ -1,0 +1,60 @@
+# The source writes far more WAL than it keeps, while the tool is at work and between its end and the first connection of the
+# standby: what recovery and streaming need is held, by the session first and by the standby's slot then, and by nothing else.
+use strict;
+use warnings;
+use FailbackTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'pg_rewind holds no WAL' if is_pg_rewind();
+
+my $old = start_primary('old', initdb => ['--wal-segsize=1'],
+	conf => "autovacuum = off\nmin_wal_size = 2MB\nmax_wal_size = 256MB\nwal_recycle = off\n");
+create_upsert_table($old);
+my $new = add_standby('new', $old);
+upsert($old, 20);
+wait_streaming($new, $old);
+promote($new);
+upsert($_, 20) for ($old, $new);
+$new->safe_psql('postgres', 'CREATE TABLE large AS SELECT i, md5(i::text) AS t FROM generate_series(1, 60000) i');
+$old->stop('fast');
+# None is at work when the run begins: what a checkpoint may remove is decided when it begins.
+$new->safe_psql('postgres', 'CHECKPOINT');
+$new->append_conf('postgresql.conf', "wal_keep_size = 0\n");
+$new->reload;
+
+# Far more WAL than is kept, with checkpoints that remove what they may.
+sub work_on
+{
+	for (1 .. 12) { $new->safe_psql('postgres', 'INSERT INTO test SELECT max(id) + 1 FROM test; SELECT pg_switch_wal()'); }
+	$new->safe_psql('postgres', 'CHECKPOINT') for 1 .. 2;
+	return;
+}
+sub there { my ($segment) = @_; return -e $new->data_dir . "/pg_wal/$segment"; }
+
+my $needed = last_wal_file($new);
+my $output = '';
+my $run = failback_slowly($old, $new, \$output, '-R', '--slot=of_old', '--create-slot');
+work_on();
+ok(there($needed), 'WAL of the time when the run began is held while it is at work');
+my $after = last_wal_file($new);
+$run->finish;
+is(($run->full_results)[0], 0, 'the run completes') or diag($output);
+unlike($output, qr/comparing contents/, 'by WAL');
+work_on();
+my ($start) = slurp_file($old->data_dir . '/backup_label') =~ /^START WAL LOCATION: \S+ \(file (\w+)\)/m;
+my $end = last_wal_file($new);
+ok(there($after), 'WAL after the end of the run is held for the standby');
+$new->safe_psql('postgres', 'ALTER ROLE failback_user REPLICATION');
+$old->start(fail_ok => 1) or die 'the standby does not start';
+ok(wait_streaming($old, $new), 'it streams');
+same_rows($old, $new);
+
+# The slot it was that held it.
+$old->stop('fast');
+ok($new->poll_query_until('postgres', "SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'of_old'"), 'the standby has left');
+$new->safe_psql('postgres', "SELECT pg_drop_replication_slot('of_old')");
+work_on();
+ok(!there($_), "without the slot $_ goes") for ($needed, $after, $end);
+
+done_testing();
