@@ -49,9 +49,9 @@ bool drop_slot(const SlotName &name)
     return true;
 }
 
-// Makes every checkpoint that begins to remove WAL after this keep what lies from `lsn` on. One that is
-// removing just now decided before what goes: a caller that wants to be sure asks again later, which
-// looks again.
+// Makes every checkpoint that begins after this keep what lies from `lsn` on. One that is under way has decided what goes
+// when it began to remove WAL, or (since 15.14, 17.6 and 18) when it began; it may end this session for that. A caller
+// that wants to be sure asks again later, which looks again, and for no more than it still needs.
 void point_slot(const SlotName &name, XLogRecPtr lsn)
 {
     if (!find_slot(name)) {

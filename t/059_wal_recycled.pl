@@ -8,6 +8,8 @@ use Test::More;
 
 plan skip_all => 'pg_rewind holds no WAL' if is_pg_rewind();
 
+sub there { my ($node, $segment) = @_; return -e $node->data_dir . "/pg_wal/$segment"; }
+
 my $old = start_primary('old', initdb => ['--wal-segsize=1'],
 	conf => "autovacuum = off\nmin_wal_size = 2MB\nmax_wal_size = 256MB\nwal_recycle = off\n");
 create_upsert_table($old);
@@ -30,13 +32,11 @@ sub work_on
 	$new->safe_psql('postgres', 'CHECKPOINT') for 1 .. 2;
 	return;
 }
-sub there { my ($segment) = @_; return -e $new->data_dir . "/pg_wal/$segment"; }
-
 my $needed = last_wal_file($new);
 my $output = '';
 my $run = failback_slowly($old, $new, \$output, '-R', '--slot=of_old', '--create-slot');
 work_on();
-ok(there($needed), 'WAL of the time when the run began is held while it is at work');
+ok(there($new, $needed), 'WAL of the time when the run began is held while it is at work');
 my $after = last_wal_file($new);
 $run->finish;
 is(($run->full_results)[0], 0, 'the run completes') or diag($output);
@@ -44,7 +44,7 @@ unlike($output, qr/comparing contents/, 'by WAL');
 work_on();
 my ($start) = slurp_file($old->data_dir . '/backup_label') =~ /^START WAL LOCATION: \S+ \(file (\w+)\)/m;
 my $end = last_wal_file($new);
-ok(there($after), 'WAL after the end of the run is held for the standby');
+ok(there($new, $after), 'WAL after the end of the run is held for the standby');
 $new->safe_psql('postgres', 'ALTER ROLE failback_user REPLICATION');
 $old->start(fail_ok => 1) or die 'the standby does not start';
 ok(wait_streaming($old, $new), 'it streams');
@@ -55,6 +55,37 @@ $old->stop('fast');
 ok($new->poll_query_until('postgres', "SELECT NOT active FROM pg_replication_slots WHERE slot_name = 'of_old'"), 'the standby has left');
 $new->safe_psql('postgres', "SELECT pg_drop_replication_slot('of_old')");
 work_on();
-ok(!there($_), "without the slot $_ goes") for ($needed, $after, $end);
+ok(!there($new, $_), "without the slot $_ goes") for ($needed, $after, $end);
+
+# --- A checkpoint that was under way when the run began takes, at its end, what the run held later ---
+{
+	my $target = start_primary('late_1', initdb => ['--wal-segsize=1'], conf => "autovacuum = off\nmin_wal_size = 2MB\nwal_recycle = off\n");
+	create_upsert_table($target);
+	my $source = add_standby('late_2', $target);
+	upsert($target, 20);
+	wait_streaming($source, $target);
+	promote($source);
+	$source->safe_psql('postgres', 'CHECKPOINT');
+	upsert($_, 20) for ($target, $source);
+	$target->stop('fast');
+	# In the target's way is the WAL of what follows; the checkpoint that it brings about goes slowly.
+	my $first = last_wal_file($source);
+	$source->append_conf('postgresql.conf', "wal_keep_size = 0\nmax_wal_size = 2MB\n");
+	$source->reload;
+	my $log = -s $source->logfile;
+	$source->safe_psql('postgres', 'CREATE TABLE large AS SELECT i, md5(i::text) AS t FROM generate_series(1, 60000) i');
+	my $checkpoint = sub { return slurp_file($source->logfile, $log) =~ /checkpoint (starting|complete)(?!.*checkpoint (starting|complete))/s ? $1 : ''; };
+	wait_until('a checkpoint is under way', sub { $source->safe_psql('postgres', 'SELECT pg_switch_wal()'); $checkpoint->() eq 'starting' });
+	# As long as there is more WAL than max_wal_size another one begins when it ends, which is as good.
+	my $said = '';
+	my $late = failback_slowly($target, $source, \$said);
+	my $held = "SELECT min(pg_walfile_name(restart_lsn)) FROM pg_replication_slots WHERE slot_name LIKE 'pg\\_failback\\_%'";
+	wait_until('the run has what there was', sub { ($source->safe_psql('postgres', $held) || $first) gt $first });
+	for (1 .. 3) { $source->safe_psql('postgres', 'SELECT txid_current(); SELECT pg_switch_wal(); CHECKPOINT'); }
+	ok(!there($source, $first), 'WAL that the run needs, and has, is gone from the source');
+	$late->finish;
+	is(($late->full_results)[0], 0, 'the run completes') or diag($said);
+	unlike($said, qr/comparing contents/, 'by WAL');
+}
 
 done_testing();

@@ -181,6 +181,8 @@ private:
 
 Checkpoint begin_comparison(Inspection &inspection, Source &source)
 {
+    // Also for a checkpoint that begins between the backup's own and the hold: what that one began with is kept by now.
+    source.hold_wal(std::min(last_completed(inspection.source_control).redo, inspection.source_state.current));
     SourceState state = source.begin_backup();
     if (state.timeline != inspection.source_state.timeline)
         throw SourcePromoted();

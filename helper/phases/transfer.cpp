@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <set>
 #include <unistd.h>
 
 namespace failback {
@@ -36,6 +37,7 @@ public:
     {
         create_staging(context_.target, staged_.actions);
         note_actions(context_.target, staged_.actions);
+        blaming_wal([&] { fetch_existing_wal(); });
         fetch(0, "blocks", inspection_.target_control.data.blcksz);
         SourceState state = source_.state();
         RecoveryEnd end = source_.recovery_end();
@@ -47,7 +49,10 @@ public:
         if (difference_.divergence.valid() && end.lsn < difference_.divergence)
             throw NeedsComparison{format("the source has replayed WAL only up to %s, which is before the divergence at %s",
                                          end.lsn.text().c_str(), difference_.divergence.text().c_str())};
-        complete_wal(end.lsn);
+        blaming_wal([&] {
+            fetch_wal(end.lsn);
+            check_hazards(prove_wal(end.lsn));
+        });
 
         ControlFile control = parse_control_file(state.control_file, "pg_control of the source");
         staged_.control_file = build_standby_control_file(control, end.lsn, end.timeline);
@@ -60,11 +65,11 @@ public:
     }
 
 private:
-    void complete_wal(Lsn end)
+    // What WAL is to blame for is a reason to compare contents.
+    template <typename Work> void blaming_wal(Work work) const
     {
         try {
-            fetch_wal(end);
-            check_hazards(prove_wal(end));
+            work();
         } catch (const Error &error) {
             bool wal_is_to_blame = error.code() == ErrorCode::undefined_file || error.code() == ErrorCode::data_corrupted ||
                                    error.code() == ErrorCode::wrong_state;
@@ -76,15 +81,19 @@ private:
 
     void fetch(size_t first, const char *redo_name, uint32_t take_over_block_size = 0)
     {
+        for (StagedRedo &redo : fetch(staged_.actions, first, redo_name, take_over_block_size))
+            staged_.redo_files.push_back(std::move(redo));
+    }
+
+    std::vector<StagedRedo> fetch(std::vector<FileAction> &actions, size_t first, const char *redo_name, uint32_t take_over_block_size)
+    {
         FetchOptions options;
         options.jobs = context_.options.jobs;
         options.sync = !context_.options.no_sync;
         options.redo_name = redo_name;
         options.block_size = take_over_block_size;
         options.progress = [this](int64_t bytes) { context_.progress.add(bytes); };
-        FetchResult result = fetch_actions(source_, context_.target, staged_.actions, first, options);
-        for (StagedRedo &redo : result.redo_files)
-            staged_.redo_files.push_back(std::move(redo));
+        FetchResult result = fetch_actions(source_, context_.target, actions, first, options);
         context_.summary.bytes_fetched += result.bytes_fetched;
         context_.summary.bytes_received += result.bytes_received;
         context_.summary.bytes_staged += result.bytes_staged;
@@ -93,6 +102,7 @@ private:
             context_.progress.break_line();
             pg_log_info("took over %s that an interrupted run had staged", size_text(result.bytes_taken_over).c_str());
         }
+        return std::move(result.redo_files);
     }
 
     // What was copied is of one timeline only as long as the source stayed what it was.
@@ -107,33 +117,70 @@ private:
                     "The target is unchanged. Run the command again.");
     }
 
+    WalPlanInput wal_input(Lsn end) const
+    {
+        WalPlanInput input = wal_plan_input(inspection_, difference_, manifests_, end);
+        input.fetched = fetched_wal_;
+        return input;
+    }
+
+    // Segments that are complete by now come first, and the source need not keep them any longer: a checkpoint that was under
+    // way when we had it hold its WAL may remove them at its end all the same. It settles what is kept when it begins (since
+    // 15.14, 17.6 and 18), and just after a promotion it takes minutes.
+    void fetch_existing_wal()
+    {
+        std::vector<FileAction> segments;
+        for (FileAction &action : plan_wal(wal_input(inspection_.source_state.current)))
+            if (!action.fetch.empty() && action.fetch[0].length == inspection_.segment_size)
+                segments.push_back(std::move(action));
+        if (segments.empty())
+            return;
+        context_.progress.set_total(bytes_of(staged_.actions, 0) + bytes_of(segments, 0));
+        remove_staged(segments, 0);
+        // From here on they are like those that the archive gave: the fetch of all WAL notes their checksums in the plan.
+        for (const StagedRedo &redo : fetch(segments, 0, "existing_wal", 0))
+            context_.target.remove_file(redo.path);
+        for (const FileAction &segment : segments) {
+            check_segment(segment);
+            fetched_wal_.emplace(last_part(segment.path));
+        }
+        source_.hold_wal(first_wal_from_source(wal_input(inspection_.source_state.current)));
+    }
+
+    // What the archive gave under the name of a segment that is fetched is the target's own WAL; it must not show through.
+    void remove_staged(const std::vector<FileAction> &actions, size_t first) const
+    {
+        for (size_t i = first; i < actions.size(); i++)
+            if (!actions[i].fetch.empty() && actions[i].staging == StagingKind::whole_file)
+                context_.target.remove_file(staged_file_path(actions[i], i));
+    }
+
+    void check_segment(const FileAction &action) const
+    {
+        bool gone = action.kind == FileActionKind::remove;
+        if (gone || (action.staging == StagingKind::whole_file && action.size != inspection_.segment_size))
+            throw Error(ErrorCode::undefined_file,
+                        format("WAL segment \"%s\", which recovery needs, %s on the source", action.path.c_str(),
+                               gone ? "is gone" : "is incomplete"),
+                        "The target does not have it either.",
+                        "The target is unchanged. Run the command again; if this happens again, raise wal_keep_size and"
+                        " max_slot_wal_keep_size on the source meanwhile.");
+    }
+
     void fetch_wal(Lsn end)
     {
-        std::vector<FileAction> wal = plan_wal(wal_plan_input(inspection_, difference_, manifests_, end));
+        std::vector<FileAction> wal = plan_wal(wal_input(end));
         size_t first = staged_.actions.size();
         staged_.actions.insert(staged_.actions.end(), std::make_move_iterator(wal.begin()), std::make_move_iterator(wal.end()));
         context_.progress.set_total(context_.summary.bytes_fetched + bytes_of(staged_.actions, first));
-        // What the archive gave under such a name is the target's own WAL; it must not show through.
-        for (size_t i = first; i < staged_.actions.size(); i++)
-            if (!staged_.actions[i].fetch.empty() && staged_.actions[i].staging == StagingKind::whole_file)
-                context_.target.remove_file(staged_file_path(staged_.actions[i], i));
+        remove_staged(staged_.actions, first);
         std::vector<FileActionKind> kinds;
         for (size_t i = first; i < staged_.actions.size(); i++)
             kinds.push_back(staged_.actions[i].kind);
         fetch(first, "wal");
-        for (size_t i = first; i < staged_.actions.size(); i++) {
-            const FileAction &action = staged_.actions[i];
-            if (kinds[i - first] == FileActionKind::remove)
-                continue;
-            bool gone = action.kind == FileActionKind::remove;
-            if (gone || (action.staging == StagingKind::whole_file && action.size != inspection_.segment_size))
-                throw Error(ErrorCode::undefined_file,
-                            format("WAL segment \"%s\", which recovery needs, %s on the source", action.path.c_str(),
-                                   gone ? "is gone" : "is incomplete"),
-                            "The target does not have it either.",
-                            "The target is unchanged. Run the command again; if this happens again, raise wal_keep_size and"
-                            " max_slot_wal_keep_size on the source meanwhile.");
-        }
+        for (size_t i = first; i < staged_.actions.size(); i++)
+            if (kinds[i - first] != FileActionKind::remove)
+                check_segment(staged_.actions[i]);
     }
 
     // Reads it all as recovery will: from the start to the end, across the timelines, with every record checked.
@@ -200,6 +247,7 @@ private:
     const Manifests &manifests_;
     Source &source_;
     StagedPlan staged_;
+    std::set<std::string> fetched_wal_; // segments in staging that are as the source has them
 };
 
 } // namespace

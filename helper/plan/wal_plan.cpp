@@ -45,7 +45,7 @@ Segments sort_out(const WalPlanInput &input)
         bool common = (segment + 1) * input.segment_size <= input.divergence.value;
         if (common && has_segment(*input.target, name, input.segment_size))
             segments.kept.insert(name);
-        else if (common && input.staged.contains(name))
+        else if ((common && input.staged.contains(name)) || input.fetched.contains(name))
             segments.staged.insert(name);
         segments.needed.push_back(std::move(name));
     }

@@ -16,6 +16,7 @@ struct WalPlanInput {
     const TimelineHistory *source_history = nullptr;
     uint32_t segment_size = 0; // bytes
     std::set<std::string> staged; // names of common segments that lie in staging already (from the archive)
+    std::set<std::string> fetched; // names of segments that lie in staging as the source has them
     Lsn start;                 // redo pointer that recovery starts from
     Lsn divergence;            // both have the same WAL before it; 0: none of the target's is relied on
     Lsn end;                   // recovery's end (exclusive): WAL is needed up to here

@@ -7,6 +7,8 @@
 #include "helper/source/slot_check.h"
 #include "helper/source/wire_format.h"
 
+#include <utility>
+
 #include <algorithm>
 
 namespace failback {
@@ -223,8 +225,14 @@ void ServerSource::list_files(const std::function<void()> &begin, const std::fun
 
 void ServerSource::hold_wal(Lsn from)
 {
-    with_reconnects([&] { hold(from); });
-    held_ = from;
+    // A connection that is made anew meanwhile is to hold what is wanted now: more may be gone by then, and not needed.
+    Lsn before = std::exchange(held_, from);
+    try {
+        with_reconnects([&] { hold(from); });
+    } catch (...) {
+        held_ = before;
+        throw;
+    }
 }
 
 void ServerSource::hold(Lsn from)
