@@ -10,7 +10,7 @@
 #   make bench          pg_failback beside pg_rewind on copies of the same cluster
 #   make bench-compare  comparing contents beside rsync, pg_basebackup and pgbackrest
 #   make bench-far-behind
-#                       a small cluster and gigabytes of WAL: by WAL or by contents (WAL_GB=4)
+#                       a small cluster and gigabytes of WAL: by WAL or by contents (WAL_GB=10)
 #   make check-packages are the needed Debian packages there?
 #   make tidy, walls    static analysis; who includes whom
 #   make clean

@@ -50,7 +50,7 @@ bool drop_slot(const SlotName &name)
 }
 
 // Makes every checkpoint that begins after this keep what lies from `lsn` on. One that is under way has decided what goes
-// when it began to remove WAL, or (since 15.14, 17.6 and 18) when it began; it may end this session for that. A caller
+// when it began to remove WAL, or (15.14, 17.6 and their later minors) when it began; it may end this session for that. A caller
 // that wants to be sure asks again later, which looks again, and for no more than it still needs.
 void point_slot(const SlotName &name, XLogRecPtr lsn)
 {

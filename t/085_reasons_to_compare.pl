@@ -96,14 +96,14 @@ sub crc32c
 }
 
 # A history whose beginning has been lost.
-my $history = slurp_file("$dir/pg_wal/00000003.history");
+my $history = slurp_file("$dir/pg_wal/00000002.history");
 (my $shortened = $history) =~ s/^1\t.*\n+//m;
 cmp_ok(length $shortened, '<', length $history, 'the history has a beginning to lose');
-overwrite("$dir/pg_wal/00000003.history", 0, $shortened . ' ' x (length($history) - length $shortened));
+overwrite("$dir/pg_wal/00000002.history", 0, $shortened . ' ' x (length($history) - length $shortened));
 my $no_ancestor = qr/could not find common ancestor/;
 reason_ok('no common ancestor', $no_ancestor);
 heals_ok('no_ancestor', $no_ancestor);
-overwrite("$dir/pg_wal/00000003.history", 0, $history);
+overwrite("$dir/pg_wal/00000002.history", 0, $history);
 
 # A record of a resource manager that nobody knows, which changes relations in a way of its own.
 my $wal = "$dir/pg_wal/$last";

@@ -125,8 +125,8 @@ private:
     }
 
     // Segments that are complete by now come first, and the source need not keep them any longer: a checkpoint that was under
-    // way when we had it hold its WAL may remove them at its end all the same. It settles what is kept when it begins (since
-    // 15.14, 17.6 and 18), and just after a promotion it takes minutes.
+    // way when we had it hold its WAL may remove them at its end all the same. 15.14, 17.6 and their later minors settle what
+    // is kept when a checkpoint begins, and just after a promotion one takes minutes.
     void fetch_existing_wal()
     {
         std::vector<FileAction> segments;
