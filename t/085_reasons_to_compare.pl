@@ -36,10 +36,12 @@ same_rows($old, $new);
 $old->stop('fast');
 
 # A target that was promoted before the last common checkpoint: t/057 has one that was not.
-$new->safe_psql('postgres', 'CHECKPOINT');
 wait_streaming($third, $new);
 promote($third);
-my ($target, $source) = ($new, $third);
+$third->safe_psql('postgres', 'CHECKPOINT');
+my $fourth = add_standby('fourth', $third);
+promote($fourth);
+my ($target, $source) = ($third, $fourth);
 upsert($_, 20) for ($source, $target);
 my $last = last_wal_file($target);
 $target->stop('fast');
@@ -96,14 +98,14 @@ sub crc32c
 }
 
 # A history whose beginning has been lost.
-my $history = slurp_file("$dir/pg_wal/00000002.history");
+my $history = slurp_file("$dir/pg_wal/00000003.history");
 (my $shortened = $history) =~ s/^1\t.*\n+//m;
 cmp_ok(length $shortened, '<', length $history, 'the history has a beginning to lose');
-overwrite("$dir/pg_wal/00000002.history", 0, $shortened . ' ' x (length($history) - length $shortened));
+overwrite("$dir/pg_wal/00000003.history", 0, $shortened . ' ' x (length($history) - length $shortened));
 my $no_ancestor = qr/could not find common ancestor/;
 reason_ok('no common ancestor', $no_ancestor);
 heals_ok('no_ancestor', $no_ancestor);
-overwrite("$dir/pg_wal/00000002.history", 0, $history);
+overwrite("$dir/pg_wal/00000003.history", 0, $history);
 
 # A record of a resource manager that nobody knows, which changes relations in a way of its own.
 my $wal = "$dir/pg_wal/$last";
