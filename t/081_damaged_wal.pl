@@ -88,14 +88,14 @@ my $their_path = $new->data_dir . "/pg_wal/$theirs";
 my $used = $new->safe_psql('postgres', 'SELECT file_offset FROM pg_walfile_name_offset(pg_current_wal_lsn())');
 $new->safe_psql('postgres', 'SELECT pg_switch_wal()');
 upsert($new, 10);
-# Gone or cut when it is to be fetched at last, though a slot held it: as soon as the source has told where its WAL ends.
+# Gone or cut when it is to be fetched, though a slot holds it: as soon as the source has said that it does.
 my %trouble = ('is gone' => sub { rename $their_path, "$their_path.aside" or die "rename: $!"; },
 	'is incomplete' => sub { system('cp', '-p', $their_path, "$their_path.aside") == 0 && truncate($their_path, 100_000) or die "truncate: $!"; });
 for my $what (sort keys %trouble)
 {
 	my $relay = Relay->start($new, rewrite => sub {
 		my ($m) = @_;
-		$trouble{$what}->() if $m->{type} eq 'D' && $m->{columns}[0] eq 'lsn' && !-e "$their_path.aside";
+		$trouble{$what}->() if $m->{type} eq 'D' && ($m->{columns}[0] // '') eq 'pg_failback_hold_wal' && !-e "$their_path.aside";
 		return undef;
 	});
 	refused_ok("a segment $what on the source, --mode=wal", $dir,

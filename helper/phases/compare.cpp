@@ -179,10 +179,26 @@ private:
 
 } // namespace
 
+namespace {
+
+// Already before the backup's checkpoint, in case another one begins between that and the hold that counts: it keeps what was
+// held when it began. If it cannot be held it may still be after that checkpoint.
+void hold_what_there_is(const Inspection &inspection, Source &source)
+{
+    const SourceState &state = inspection.source_state;
+    try {
+        source.hold_wal(state.in_recovery ? last_completed(inspection.source_control).redo : state.current);
+    } catch (const Error &error) {
+        if (error.code() != ErrorCode::wrong_state && error.code() != ErrorCode::undefined_file)
+            throw;
+    }
+}
+
+} // namespace
+
 Checkpoint begin_comparison(Inspection &inspection, Source &source)
 {
-    // Also for a checkpoint that begins between the backup's own and the hold: what that one began with is kept by now.
-    source.hold_wal(std::min(last_completed(inspection.source_control).redo, inspection.source_state.current));
+    hold_what_there_is(inspection, source);
     SourceState state = source.begin_backup();
     if (state.timeline != inspection.source_state.timeline)
         throw SourcePromoted();
