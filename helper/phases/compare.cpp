@@ -183,11 +183,12 @@ namespace {
 
 // Already before the backup's checkpoint, in case another one begins between that and the hold that counts: it keeps what was
 // held when it began. If it cannot be held it may still be after that checkpoint.
-void hold_what_there_is(const Inspection &inspection, Source &source)
+void hold_what_there_is(Source &source)
 {
-    const SourceState &state = inspection.source_state;
+    const SourceState state = source.state(); // what was inspected may be gone by now
     try {
-        source.hold_wal(state.in_recovery ? last_completed(inspection.source_control).redo : state.current);
+        source.hold_wal(state.in_recovery ? last_completed(parse_control_file(state.control_file, "pg_control of the source")).redo
+                                          : state.current);
     } catch (const Error &error) {
         if (error.code() != ErrorCode::wrong_state && error.code() != ErrorCode::undefined_file)
             throw;
@@ -198,7 +199,7 @@ void hold_what_there_is(const Inspection &inspection, Source &source)
 
 Checkpoint begin_comparison(Inspection &inspection, Source &source)
 {
-    hold_what_there_is(inspection, source);
+    hold_what_there_is(source);
     SourceState state = source.begin_backup();
     if (state.timeline != inspection.source_state.timeline)
         throw SourcePromoted();
