@@ -29,6 +29,10 @@ my ($succeeded, $output, $undisturbed) = through_relay([]);
 ok($succeeded, 'a run through the relay');
 remember_finished();
 note("$undisturbed->{connections} connections, $undisturbed->{bytes} bytes");
+restore_target();
+my ($compared, $said_then, $comparing) = through_relay([], '--mode=compare');
+ok($compared, 'a run that compares') or diag($said_then);
+my @compare = (options => ['--mode=compare'], other => 1, beside => $comparing);
 
 # --- Cut where a new connection has to make up for it: the run completes ---
 # In row `number` of the results that have this column.
@@ -41,15 +45,15 @@ sub cut_ok
 		cut_at => sub { my ($m) = @_; return $m->{type} eq 'D' && grep({ $_ eq $column } @{ $m->{columns} }) && ++$seen == $number; } ],
 		@{ $option{options} // [] });
 	ok($completed, "cut $what: completes") or diag($said);
-	cmp_ok($relayed->{connections}, '>', $undisturbed->{connections}, "cut $what: over a new connection");
+	cmp_ok($relayed->{connections}, '>', ($option{beside} // $undisturbed)->{connections}, "cut $what: over a new connection");
 	is_finished_ok("cut $what") if !$option{other};
 	return;
 }
 
 cut_ok('in the manifest', 'link_target', 300);
 cut_ok('in the content', 'first_range', 3);
-cut_ok('in the checksums', 'range_index', 2, options => ['--mode=compare'], other => 1);
-cut_ok('when a backup is started', 'pg_failback_backup_start', 1, options => ['--mode=compare'], other => 1);
+cut_ok('in the checksums', 'range_index', 2, @compare);
+cut_ok('when a backup is started', 'pg_failback_backup_start', 1, @compare);
 cut_ok("before it is told that the standby's slot was made", 'pg_failback_reserve_slot', 1, options => [ '-R', '--slot=of_the_standby', '--create-slot' ], other => 1);
 is($new->safe_psql('postgres', "SELECT temporary FROM pg_replication_slots WHERE slot_name = 'of_the_standby'"), 'f', 'the slot is there');
 $new->safe_psql('postgres', "SELECT pg_drop_replication_slot('of_the_standby')");
