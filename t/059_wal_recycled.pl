@@ -70,7 +70,8 @@ ok(!there($new, $_), "without the slot $_ goes") for ($needed, $after, $end);
 	my $first = last_wal_file($source);
 	$source->safe_psql('postgres', 'CREATE TABLE large AS SELECT i, md5(i::text) AS t FROM generate_series(1, 60000) i');
 	my $said = '';
-	my $run = failback_slowly($target, $source, \$said);
+	my $report = PostgreSQL::Test::Utils::tempdir . '/report.json';
+	my $run = failback_slowly($target, $source, \$said, "--report=$report");
 	my $held = "SELECT min(pg_walfile_name(restart_lsn)) FROM pg_replication_slots WHERE slot_name LIKE 'pg\\_failback\\_%'";
 	wait_until('the run has what there was', sub { ($source->safe_psql('postgres', $held) || $first) gt $first });
 	ok(there($source, $first), 'the source had WAL that the run needed');
@@ -81,6 +82,10 @@ ok(!there($new, $_), "without the slot $_ goes") for ($needed, $after, $end);
 	$run->finish;
 	is(($run->full_results)[0], 0, 'the run completes') or diag($said);
 	unlike($said, qr/comparing contents/, 'by WAL');
+	# However fast the machine: what has come is no more than --max-rate=1M allows in that time, and a second's worth.
+	my ($seconds, $received) = map { slurp_file($report) =~ /"$_": ([0-9.]+)/ ? $1 : undef } ('fetch', 'received');
+	cmp_ok($received, '>', 2_000_000, 'something had to come');
+	cmp_ok($received, '<=', 1024 * 1024 * ($seconds + 1), '--max-rate is kept to');
 }
 
 done_testing();
