@@ -1,5 +1,5 @@
 # What a server changes in its pages without WAL: hint bits on pages that were dirty already, and SP-GiST's first page. A
-# failback by WAL must bring them back too, or see that it cannot. pg_rewind 15 to 18 does neither: it keeps all of them.
+# failback by WAL must bring them back too, or see that it cannot. No twin: it is not known to us that pg_rewind looks at these.
 use strict;
 use warnings;
 use FailbackTest;

@@ -186,7 +186,8 @@ void Completion::set_aside_fetched()
     fetching_ = false;
 }
 
-// After a failure before the commit: nothing of ours stays, but what the next run can take over if so asked. What cannot be removed now the next run removes.
+// After a failure before the commit: nothing of ours stays, but what the next run can take over if so asked. What cannot be
+// removed now the next run removes.
 void Completion::clear_staging(bool but_fetched) noexcept
 {
     try {
