@@ -128,6 +128,8 @@ private:
         // The WAL to come is not known yet; what there is by now is close enough for the space it takes.
         WalPlanInput wal = wal_plan_input(inspection, *difference, manifests, inspection.source_state.current);
         std::vector<FileAction> wal_actions = plan_wal(wal);
+        if (finder_.compares() && options_.explain_mode)
+            explain_comparison(context_, plan, wal_actions);
         if (!finder_.compares() && !finder_.insists_on_wal())
             if (auto reason = reason_to_compare(context_, inspection, manifests, plan, wal_actions, source)) {
                 finder_.could_go_by_wal();

@@ -4,8 +4,10 @@
 use strict;
 use warnings;
 use Errno qw(ENOENT);
+use Cwd ();
 use FailbackTest;
 use FaultScene;
+use File::Basename qw(basename dirname);
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(usleep);
@@ -99,6 +101,18 @@ is($changed, '', 'a lost redo file: nothing changes any more');
 rename "$redo.lost", $redo or die "could not rename $redo: $!";
 ok(completes_without_source(), 'undamaged again, it is completed');
 is_finished_ok('repaired staging');
+
+# --- Called from where the target is near: the note's command is for a shell anywhere ---
+restore_target();
+my $here = Cwd::getcwd();
+chdir dirname($old->data_dir) or die "could not go to the target: $!";
+my ($after_commit) = grep { $_->{place} > $commit->{place} } @calls;
+run_with($after_commit, 'signal=KILL', failback_arguments('-D', basename($old->data_dir)));
+chdir $here or die "could not go back: $!";
+my ($typed) = slurp_file(note_path()) =~ /^    (cd .*)$/m;
+ok(IPC::Run::run([ 'sh', '-c', 'cd / && ' . ($typed // 'false') ], '<', \undef, '>&', \$output), 'the command that the note has, typed in another directory')
+  or diag($typed // 'no such command', "\n", $output);
+is_finished_ok('completed by the command in the note');
 
 # --- pg_control put back by hand in the middle of the work, and worked on: nothing of the target is believed ---
 restore_target();

@@ -33,7 +33,7 @@ sub lie_ok
 	my $output = '';
 	IPC::Run::run(
 		[
-			@{ $option{before} // [] }, tool(), '-D', $target, '--source-server=' . $relay->conninfo, '-R', '--timeout=3',
+			@{ $option{before} // [] }, tool(), '-D', $target, '--source-server=' . $relay->conninfo, '-R', '--timeout=30',
 			"--report=$report", @{ $option{options} // [] }
 		],
 		'<', \undef, '>', \$output, '2>&1');

@@ -34,6 +34,8 @@ like($output, qr/going by WAL moves [34]\d\d MB.*comparing contents moves at mos
 	'much WAL: by contents, and it says why');
 is($new->safe_psql('postgres', $checkpoint), $before, 'a dry run makes the source do no checkpoint');
 unlike((failback($old, $new, '-n', '--mode=wal'))[1], qr/comparing contents/, '--mode=wal is obeyed');
+like((failback($old, $new, '-n', '--explain-mode'))[1],
+	qr/because it moves less.*comparing contents moves \d+ MB and has read [1-9]\d* MB on both sides/s, 'what it came to, if asked');
 
 # What the source does when it is asked to begin; without a body what it does otherwise.
 sub backup_start_is

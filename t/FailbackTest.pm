@@ -42,7 +42,7 @@ shared_buffers = 128MB
 max_connections = 60
 max_wal_size = 2GB
 wal_keep_size = 1GB
-autovacuum_naptime = 5s
+autovacuum_naptime = 30s
 checkpoint_timeout = 1h
 CONF
 
@@ -102,15 +102,36 @@ sub add_standby
 	return $node;
 }
 
-# Waits until `standby` streams and has replayed all that `upstream` has now.
+# Waits until `standby` streams and has replayed all that `upstream` has now. The standby itself looks: a psql for every look
+# is what most of a scene's time would go to.
 sub wait_streaming
 {
 	my ($standby, $upstream) = @_;
 	my $position = $upstream->safe_psql('postgres',
 		'SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END');
-	return $standby->poll_query_until('postgres',
-		"SELECT EXISTS (SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming')"
-		  . " AND pg_last_wal_replay_lsn() >= '$position'");
+	# Nothing is to hold a snapshot meanwhile: replay might wait for that.
+	my $looking = <<"SQL";
+DO \$\$
+BEGIN
+	WHILE NOT (EXISTS (SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming') AND pg_last_wal_replay_lsn() >= '$position') LOOP
+		COMMIT;
+		PERFORM pg_sleep(0.05);
+	END LOOP;
+END
+\$\$
+SQL
+	my $deadline = time + $PostgreSQL::Test::Utils::timeout_default;
+	my ($status, $output, $errors) = (2, '', '');
+	while ((my $left = $deadline - time) > 0)
+	{
+		($status, $output, $errors) = $standby->psql('postgres', "SET statement_timeout = '${left}s'; $looking");
+		return 1 if $status == 0;
+		last if $errors =~ /statement timeout/;
+		# It takes no connections yet, or replay had to end this one.
+		usleep(100_000);
+	}
+	diag($standby->name . " does not stream up to $position: $errors");
+	return 0;
 }
 
 sub promote
@@ -350,17 +371,19 @@ sub _rows_of
 	my %rows;
 	my @databases = split /\n/, $node->safe_psql('postgres',
 		'SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1');
-	foreach my $database (@databases)
-	{
-		my $query = $node->safe_psql($database, <<'SQL');
-SELECT string_agg(format('SELECT %L, count(*), sum(hashtext(t::text)::bigint) FROM %s t',
-	c.oid::regclass::text, c.oid::regclass), ' UNION ALL ' ORDER BY c.oid::regclass::text)
+	# One psql for all of them.
+	my $connect = sub { my ($i) = @_; return '\connect "' . $databases[$i] =~ s/"/""/gr . "\"\n\\echo database $i\n"; };
+	my $result = $node->safe_psql('postgres', join('', map { $connect->($_) . <<'SQL' } 0 .. $#databases));
+SELECT format('SELECT %L, count(*), sum(hashtext(t::text)::bigint) FROM %s t', c.oid::regclass::text, c.oid::regclass)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND n.nspname !~ '^(pg_|information_schema)'
+WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND n.nspname !~ '^(pg_|information_schema)' \gexec
 SQL
-		my $result = $query eq '' ? '' : $node->safe_psql($database, $query);
-		$rows{$database} = join("\n", sort split(/\n/, $result));
+	for my $part (split /^database /m, $result)
+	{
+		my ($i, @lines) = split /\n/, $part;
+		$rows{ $databases[$i] } = join("\n", sort @lines) if defined $i;
 	}
+	die 'not all databases of ' . $node->name . ' were read' if keys %rows != @databases;
 	return \%rows;
 }
 

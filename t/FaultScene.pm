@@ -2,6 +2,8 @@
 #
 # The stopped target is copied aside once; restore_target puts it back. The source does nothing of its own, so that
 # every completed run must leave the same bytes. Faults are injected with strace into single system calls.
+#
+# Called by a name that ends with _comparing, all runs of a scene compare contents: t/094 to t/097 are links to others.
 package FaultScene;
 
 use strict;
@@ -16,7 +18,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  needs_injection can_inject fault_count seed work_in_memory split_brain mapping keep_target restore_target failback_arguments
+  needs_injection can_inject comparing fault_count seed work_in_memory split_brain mapping keep_target restore_target failback_arguments
   unreachable_arguments
   traced_calls spread spread_and_random run_with state_of differences remember_finished
   is_finished_ok starts_as_before_ok refuses_to_start_ok note_there note_path completes_without_source starts_as_standby_ok
@@ -47,8 +49,12 @@ sub can_inject
 	return IPC::Run::run([ 'strace', '-f', '-qq', '-o', '/dev/null', 'true' ], '<', \undef, '>&', \my $output);
 }
 
-# How many faults a scene tries.
-sub fault_count { my ($default) = @_; return $ENV{FAULTS} || $default; }
+# Whether the runs of this scene compare contents; and what tells them to.
+sub comparing { return $0 =~ /_comparing\.pl$/; }
+sub mode { return comparing() ? ('--mode=compare') : (); }
+
+# How many faults a scene tries: half of them where it is a repetition.
+sub fault_count { my ($default) = @_; return int(($ENV{FAULTS} || $default) / (comparing() ? 2 : 1)) || 1; }
 
 # What is random from here on is repeated by SEED=N.
 sub seed
@@ -208,7 +214,7 @@ sub restore_target
 sub failback_arguments
 {
 	my (@options) = @_;
-	return ('-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', mapping(), @options);
+	return ('-D', $old->data_dir, '--source-server=' . source_conninfo($new), '-R', mapping(), mode(), @options);
 }
 
 # What every run on this machine needs, for the tablespace that only the source has.
@@ -218,7 +224,7 @@ sub mapping { return $late ? "--tablespace-mapping=$place/late_of_new=$late" : (
 sub unreachable_arguments
 {
 	my (@options) = @_;
-	return ('-D', $old->data_dir, '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres', '-R', mapping(), @options);
+	return ('-D', $old->data_dir, '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres', '-R', mapping(), mode(), @options);
 }
 
 # traced_calls(calls or undef, arguments...): the system calls of a run, in order, as { call, when, text, place }. A call can be hit
@@ -292,17 +298,21 @@ sub differences
 	return without_ours(changed_files($before, fingerprint($old->data_dir)));
 }
 
-# Everything but what differs from run to run: WAL and its end (each run writes a record on the source), and times.
+# Everything but what differs from run to run: WAL, its beginning and end (each run writes a record on the source), and times.
 sub comparable
 {
 	my $seen = fingerprint($old->data_dir);
 	my %kept;
 	for my $name (keys %$seen)
 	{
+		# A finished target is compared once more if it is asked for, and has other settings than the source by then.
+		next if comparing() && $name eq 'postgresql.auto.conf.source';
 		next if $name =~ m{^pg_wal/(\./)?(archive_status/)?[0-9A-F]{24}(\.\w+)?$} || $name =~ m{^global/pg_control$|^pg_failback\.record|^backup_manifest$};
 		($kept{$name} = $seen->{$name}) =~ s/^(file \d+ \d+) \d+ /$1 /;
 	}
 	(my $label = slurp_file($old->data_dir . '/backup_label')) =~ s/^START TIME:.*\n//m;
+	# Each comparison is a backup with a checkpoint of its own.
+	$label =~ s/^(START WAL|CHECKPOINT) LOCATION:.*\n//gm if comparing();
 	$kept{backup_label} = $label;
 	return \%kept;
 }

@@ -126,4 +126,10 @@ std::optional<std::string> reason_to_compare(const Context &context, const Inspe
     return "it moves less";
 }
 
+void explain_comparison(const Context &context, const Plan &plan, const std::vector<FileAction> &wal)
+{
+    context.progress.break_line();
+    pg_log_info("%s", compared_text(plan.bytes_to_fetch + fetched_bytes(wal), context.summary.bytes_compared).c_str());
+}
+
 } // namespace failback

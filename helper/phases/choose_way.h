@@ -14,4 +14,7 @@ namespace failback {
 std::optional<std::string> reason_to_compare(const Context &context, const Inspection &inspection, const Manifests &manifests,
                                              const Plan &plan, const std::vector<FileAction> &wal, Source &source);
 
+// For --explain-mode when contents have been compared: what that has read and moves, exactly.
+void explain_comparison(const Context &context, const Plan &plan, const std::vector<FileAction> &wal);
+
 } // namespace failback

@@ -41,7 +41,7 @@ Plan make_plan(const Context &context, const Inspection &inspection, const Diffe
     input.blocks = &difference.blocks;
     input.block_size = inspection.target_control.data.blcksz;
     input.relation_segment_blocks = inspection.target_control.data.relseg_size;
-    input.own_key = manifests.target_key;
+    input.own_keys = manifests.target_keys;
     input.compressed = context.options.compression != CompressionId::none;
     input.foreign = context.options.config_files == ConfigFiles::source ? ForeignFiles::as_source : ForeignFiles::keep_targets;
     bool elsewhere = manifests.target_configured_elsewhere;

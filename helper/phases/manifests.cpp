@@ -5,12 +5,12 @@
 #include "common/path_rules.h"
 #include "helper/pg_frontend.h"
 #include "helper/phases/low_settings.h"
+#include "helper/phases/own_keys.h"
 #include "helper/plan/decide.h"
 #include "helper/target/parallel.h"
 
 #include <algorithm>
 #include <fcntl.h>
-#include <filesystem>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,16 +68,6 @@ std::vector<FileEntry> list_source(Source &source, const std::vector<std::string
     return entries;
 }
 
-// Relative to the data directory, links resolved; empty if it is elsewhere or not there.
-std::string key_in(const std::string &data_directory, const std::string &setting)
-{
-    std::error_code error;
-    std::filesystem::path root = std::filesystem::canonical(data_directory, error);
-    std::filesystem::path key = std::filesystem::canonical(root / setting, error); // as it is, if it is absolute
-    std::string relative = key.lexically_relative(root).string();
-    return error || setting.empty() || relative.starts_with("..") ? std::string() : relative;
-}
-
 // Nothing of PostgreSQL's has such a name: it stays, and so does the directory it is in.
 void warn_of_refused(const Context &context, const std::vector<std::string> &refused)
 {
@@ -109,27 +99,31 @@ std::vector<FileEntry> list_target(const Context &context, const std::vector<std
 }
 
 // Only where it can matter: a file of the same size whose checksum the source has sent.
-void add_checksums(const TargetDirectory &target, const std::vector<FileEntry> &source, std::vector<FileEntry> &entries,
-                   int threads)
+void add_checksums(const Context &context, const std::vector<FileEntry> &source, std::vector<FileEntry> &entries)
 {
     std::vector<FileEntry *> candidates;
+    int64_t bytes = 0;
     auto other = source.begin();
     for (FileEntry &entry : entries) {
         while (other != source.end() && other->path < entry.path)
             ++other;
         if (other != source.end() && other->path == entry.path && other->kind == FileKind::regular &&
-            entry.kind == FileKind::regular && other->size == entry.size && other->has_checksum)
+            entry.kind == FileKind::regular && other->size == entry.size && other->has_checksum) {
             candidates.push_back(&entry);
+            bytes += entry.size;
+        }
     }
-    run_parallel(threads, candidates.size(), [&](size_t i) {
+    context.progress.set_total(bytes);
+    run_parallel(context.options.jobs, candidates.size(), [&](size_t i) {
         FileEntry &entry = *candidates[i];
         thread_local std::vector<unsigned char> buffer(checksum_buffer_bytes);
-        FileDescriptor fd = target.open_read(entry.path);
+        FileDescriptor fd = context.target.open_read(entry.path);
         auto checksummer = default_checksum_algorithm().start();
         int64_t position = 0;
         while (size_t got = read_at(fd.get(), buffer, position, entry.path)) {
             checksummer->update(std::span(buffer).first(got));
             position += static_cast<int64_t>(got);
+            context.progress.add(static_cast<int64_t>(got));
         }
         entry.checksum = checksummer->finish();
         entry.has_checksum = true;
@@ -241,7 +235,7 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
     std::string tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, inspection.target_control.data.catalog_version_no);
     check_source_paths(manifests.source, tablespace_directory);
     manifests.target = list_target(context, log_directories, tablespace_directory);
-    manifests.target_key = key_in(context.target.path(), settings["ssl_key_file"]);
+    manifests.target_keys = own_keys(context.target.path(), settings["ssl_key_file"]);
     manifests.target_configured_elsewhere = config.outside();
     // With the source's configuration come its values, but only where it has one and the target reads it there.
     bool replaced = context.options.config_files == ConfigFiles::source && !config.outside() &&
@@ -249,7 +243,7 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
     if (!replaced)
         warn_of_low_settings(context, settings, inspection.source_state);
     map_tablespaces(context, manifests);
-    add_checksums(context.target, manifests.source, manifests.target, context.options.jobs);
+    add_checksums(context, manifests.source, manifests.target);
     return manifests;
 }
 

@@ -4,6 +4,8 @@
 #include "common/manifest.h"
 #include "helper/phases/inspect.h"
 
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,7 +14,7 @@ namespace failback {
 struct Manifests {
     std::vector<FileEntry> source; // ascending by path; checksums of what WAL does not track block by block
     std::vector<FileEntry> target; // ascending by path; checksums where a file has the source's size
-    std::string target_key; // the file that the target's ssl_key_file names; empty: not in the data directory
+    std::set<std::string, std::less<>> target_keys; // private keys whose names need not tell that they are, see own_keys()
     bool target_configured_elsewhere = false; // its configuration is outside of the data directory
 };
 

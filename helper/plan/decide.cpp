@@ -207,7 +207,7 @@ private:
         plan_.actions.back().path = name;
     }
 
-    bool is_key(std::string_view path) const { return is_private_key(path) || path == input_.own_key; }
+    bool is_key(std::string_view path) const { return is_private_key(path) || input_.own_keys.contains(path); }
 
     // Nothing of the source's is taken, whatever it sends.
     bool never_taken(PathClass path_class, std::string_view path) const

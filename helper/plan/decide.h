@@ -6,6 +6,7 @@
 #include "helper/wal/block_map.h"
 
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,7 @@ struct DecideInput {
     uint32_t block_size = 8192;                 // bytes
     uint32_t relation_segment_blocks = 131072;  // blocks per file of a relation
     bool compressed = false; // what is fetched comes compressed, and waits so in the redo file
-    std::string own_key; // the target's private key, if its name does not tell that it is one: it stays as it is
+    std::set<std::string, std::less<>> own_keys; // of the target, where names do not tell that they are: they stay as they are
     // Files and directories that are none of PostgreSQL's and only the target has: kept or removed.
     ForeignFiles foreign = ForeignFiles::keep_targets;
     std::function<ConfigChoice(std::string_view path, bool on_target, bool on_source, bool identical)> config;

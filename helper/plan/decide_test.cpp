@@ -50,7 +50,7 @@ protected:
         input.target = &target;
         input.blocks = &blocks;
         input.foreign = foreign;
-        input.own_key = own_key;
+        input.own_keys = own_keys;
         input.config = [this](std::string_view path, bool on_target, bool on_source, bool identical) {
             config_asked = std::string(path) + (on_target ? " target" : "") + (on_source ? " source" : "") + (identical ? " identical" : "");
             // As the real policy does with copies that an earlier run has left.
@@ -80,7 +80,7 @@ protected:
 
     BlockMap blocks;
     ForeignFiles foreign = ForeignFiles::keep_targets;
-    std::string own_key;
+    std::set<std::string, std::less<>> own_keys;
     ConfigChoice choice = ConfigChoice::keep;
     std::string config_asked;
     Plan plan;
@@ -275,14 +275,14 @@ TEST_F(DecideTest, PrivateKeysAreLeftAlone)
 
 TEST_F(DecideTest, SoIsTheKeyThatOnlyASettingTells)
 {
-    own_key = "tls/secret";
+    own_keys = {"tls/secret", "tls/other"};
     foreign = ForeignFiles::as_source;
     choice = ConfigChoice::remove;
     run({file("tls/secret", 3), directory("tls")}, {file("tls/secret", 4), directory("tls")});
     EXPECT_EQ(what("tls/secret"), "") << "not overwritten";
     run({directory("tls")}, {file("tls/secret", 4), directory("tls")});
     EXPECT_EQ(what("tls/secret"), "") << "not removed";
-    own_key = "tls/both.pem";
+    own_keys = {"tls/both.pem"};
     run({}, {file("tls/both.pem", 4), directory("tls")});
     EXPECT_EQ(what("tls/both.pem"), "") << "not as a configuration file either";
 }

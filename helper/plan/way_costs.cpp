@@ -60,4 +60,9 @@ std::string comparing_way_text(const WayCosts &costs, int64_t block_size)
                   static_cast<long long>(costs.differing_blocks), static_cast<long long>(costs.sampled_blocks));
 }
 
+std::string compared_text(int64_t moved, int64_t compared)
+{
+    return format("comparing contents moves %s and has read %s on both sides", megabytes(moved).c_str(), megabytes(compared).c_str());
+}
+
 } // namespace failback

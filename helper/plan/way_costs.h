@@ -33,5 +33,7 @@ bool comparing_is_cheaper(const WayCosts &costs, int64_t block_size);
 // One line each, for people.
 std::string wal_way_text(const WayCosts &costs);
 std::string comparing_way_text(const WayCosts &costs, int64_t block_size);
+// The same once it is done. Bytes.
+std::string compared_text(int64_t moved, int64_t compared);
 
 } // namespace failback

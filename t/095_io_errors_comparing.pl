@@ -1,0 +1,1 @@
+061_io_errors.pl

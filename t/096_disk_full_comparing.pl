@@ -1,0 +1,1 @@
+066_disk_full.pl

@@ -1,0 +1,1 @@
+068_killed_again.pl
