@@ -11,6 +11,7 @@ use warnings;
 
 use Exporter 'import';
 use Digest::MD5;
+use Fcntl ();
 use File::Find;
 use IPC::Run ();
 
@@ -44,6 +45,7 @@ max_wal_size = 2GB
 wal_keep_size = 1GB
 autovacuum_naptime = 30s
 checkpoint_timeout = 1h
+jit = off
 CONF
 
 # The program under test, by name; it is found in PATH (PostgreSQL's bindir comes first).
@@ -61,7 +63,7 @@ sub start_primary
 
 	# 18 made checksums the default.
 	push @extra, '--no-data-checksums' if !$checksums && $node->pg_version >= 18;
-	$node->init(allows_streaming => 1, extra => \@extra);
+	init_from_copy($node, @extra);
 	$node->append_conf('postgresql.conf', $base_conf . ($option{conf} // ''));
 	$node->start;
 	# Databases made from template1 later have it too; on a standby it could no longer be created.
@@ -73,6 +75,35 @@ sub start_primary
 			"CREATE EXTENSION pg_failback; SELECT pg_failback_grant('failback_user')");
 	}
 	return $node;
+}
+
+my $copied_from;
+
+# initdb, with these options. The scenes of a run take turns in copying what the first of them has made: initdb costs as much as all
+# else that starts a server. A second cluster of the same scene is made anew, with a system identifier of its own.
+sub init_from_copy
+{
+	my ($node, @extra) = @_;
+	my $initdb = \&PostgreSQL::Test::Utils::system_or_bail;
+	my $place_of_all = $ENV{TESTDATADIR} // '';
+	my $made = "$place_of_all/initdb-" . Digest::MD5::md5_hex("@extra");
+	no warnings 'redefine';
+	local *PostgreSQL::Test::Utils::system_or_bail = sub {
+		my (@command) = @_;
+		my ($place) = grep { $command[$_] eq $node->data_dir } 0 .. $#command;
+		return $initdb->(@command) if $command[0] ne 'initdb' || !defined $place || $copied_from++ || !-d $place_of_all;
+		open my $lock, '>', "$made.lock" or die "could not open $made.lock: $!";
+		flock($lock, Fcntl::LOCK_EX()) or die "could not lock $made.lock: $!";
+		if (!-d $made)
+		{
+			$command[$place] = "$made.part";
+			$initdb->(@command);
+			rename "$made.part", $made or die "could not rename $made.part: $!";
+		}
+		return $initdb->('cp', '-a', '--reflink=auto', $made, $node->data_dir);
+	};
+	$node->init(allows_streaming => 1, extra => \@extra);
+	return;
 }
 
 # A standby of `upstream` (a primary or another standby), streaming.
