@@ -61,7 +61,7 @@ sub silent_run
 	my ($what, $conninfo, @arguments) = @_;
 	unlink $report;
 	my $output = '';
-	my $ok = IPC::Run::run([ @arguments, "--source-server=$conninfo", '--debug', '--debug', '--progress', '--timeout=3', "--report=$report" ],
+	my $ok = IPC::Run::run([ @arguments, "--source-server=$conninfo", '--debug', '--debug', '--progress', '--timeout=10', "--report=$report" ],
 		'<', \undef, '>', \$output, '2>&1');
 	note($output);
 	unlike($output . (-e $report ? slurp_file($report) : ''), qr/Zwiebel|kuchen/, "$what: says nothing of the password");

@@ -122,7 +122,7 @@ $twin->append_conf('postgresql.conf', 'port = ' . $twin->port . "\nunix_socket_d
 $_->append_conf('postgresql.conf', 'archive_mode = off') for ($old, $twin);
 
 # By default the contents are compared then.
-failback_ok($twin, $new, options => [ $for_ever, '--timeout=1' ], compares => 1,
+failback_ok($twin, $new, options => [ $for_ever, '--timeout=5' ], compares => 1,
 	like => qr/comparing contents, because .*WAL segment "[0-9A-F]{24}" from the archive is not complete/);
 
 # Complete from the second or third time on.

@@ -140,7 +140,7 @@ sub quieten
 
 # A page without what two servers that have replayed the same WAL need not have in common, much as PostgreSQL's own
 # wal_consistency_checking sees it: checksum, flags that are hints, free space, command ids (also whether there are two), hint
-# bits of rows and what fills up the place behind them, dead entries of indexes.
+# bits of rows and what fills up the place behind them, dead entries of indexes and the flag that there are some.
 sub masked
 {
 	my ($page) = @_;
@@ -166,6 +166,15 @@ sub masked
 			my $padding = -$length % 8;
 			substr($page, $offset + $length, $padding) = "\0" x $padding if $offset + $length + $padding <= 8192;
 		}
+	}
+	if ($special == 8192 - 16)
+	{
+		# B-tree (which has the number of a vacuum where the others have their mark), hash and GiST.
+		my ($index_flags, $mark) = unpack('S2', substr($page, 8188, 4));
+		if ($mark <= 0xff7f) { ($index_flags, $mark) = ($index_flags & ~0x40, 0); }
+		elsif ($mark == 0xff80) { $index_flags &= ~0x80; }
+		elsif ($mark == 0xff81) { $index_flags &= ~0x10; }
+		substr($page, 8188, 4) = pack('S2', $index_flags, $mark);
 	}
 	return $page;
 }
