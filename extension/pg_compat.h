@@ -7,6 +7,7 @@ extern "C" {
 #if PG_VERSION_NUM >= 190000
 #include "libpq/hba.h"
 #include "libpq/libpq.h"
+#include "utils/guc.h"
 #endif
 #include "replication/slot.h"
 }
@@ -89,7 +90,12 @@ bool any_host_key([[maybe_unused]] Predicate is_it)
 #if PG_VERSION_NUM >= 190000
     List *hosts = NIL;
     char *error = nullptr;
-    if (load_hosts(&hosts, &error) != HOSTSFILE_LOAD_OK)
+    const int result = load_hosts(&hosts, &error);
+    // The server goes on with what it has loaded before: which keys those are is no longer known.
+    if (result == HOSTSFILE_LOAD_FAILED)
+        ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("could not load \"%s\", which tells what the server's private keys are", HostsFileName),
+                        errdetail("%s", error ? error : "")));
+    if (result != HOSTSFILE_LOAD_OK)
         return false;
     ListCell *cell;
     foreach (cell, hosts)

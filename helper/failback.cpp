@@ -156,6 +156,7 @@ private:
                 for (LocalFile &file : standby_files(context_, *server_, takes_sources_configuration()))
                     staged.local_files.push_back(std::move(file));
             check_space_to_apply(target_, staged.actions);
+            completion_.flush_what_is_kept();
             reserve_slot();
             completion_.commit_now(staged, inspection.target_control);
         } catch (...) {

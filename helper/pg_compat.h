@@ -67,6 +67,13 @@ using PgOriginId = RepOriginId;
 #endif
 static_assert(sizeof(PgOriginId) == 2, "a WAL record's origin has another size: review wal_record.cpp");
 
+// Names the file that gives each host name a private key of its own; there from 19 on.
+#if PG_VERSION_NUM >= 190000
+inline constexpr const char *hosts_setting = "hosts_file";
+#else
+inline constexpr const char *hosts_setting = nullptr;
+#endif
+
 // Resource managers are the same in all of them: wal_scan.cpp was reviewed for these.
 static_assert(RM_MAX_BUILTIN_ID == RM_LOGICALMSG_ID, "there is a new resource manager in WAL: review wal_scan.cpp");
 

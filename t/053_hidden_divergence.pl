@@ -12,9 +12,10 @@ plan skip_all => 'pg_rewind goes by the numbers' if is_pg_rewind();
 {
 	my $old = start_primary('old');
 	create_upsert_table($old);
-	$old->safe_psql('postgres', 'CREATE TABLE padding AS SELECT i FROM generate_series(1, 500000) i');
 	my $first = add_standby('first', $old);
 	my $second = add_standby('second', $old);
+	# Many pages that this checkpoint has to write, one in a tenth of a second.
+	$old->safe_psql('postgres', 'CREATE TABLE padding AS SELECT i FROM generate_series(1, 1000000) i');
 	upsert($old, 20);
 	wait_streaming($_, $old) for ($first, $second);
 	$old->stop('fast');

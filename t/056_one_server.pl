@@ -24,6 +24,7 @@ wait_streaming($_, $new) for ($mirror, $late);
 # It has the divergence behind it, and nothing of what comes now.
 $late->append_conf('postgresql.conf', "recovery_min_apply_delay = '1h'\n");
 $late->reload;
+$late->poll_query_until('postgres', "SELECT current_setting('recovery_min_apply_delay') = '1h'") or die 'the setting does not come';
 $new->safe_psql('postgres', "UPDATE t SET m = md5(m) WHERE i % 5 = 0");
 $new->safe_psql('elsewhere', 'CREATE TABLE u AS SELECT i FROM generate_series(1, 10000) i');
 wait_streaming($mirror, $new);

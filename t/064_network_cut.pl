@@ -21,7 +21,7 @@ sub through_relay
 	my ($options, @options) = @_;
 	my $relay = Relay->start($new, @$options);
 	# The connection string stays the same from run to run: -R writes it.
-	my ($succeeded, $output) = run_tool('-D', $old->data_dir, '--source-server=' . $relay->conninfo, '--timeout=5', @options);
+	my ($succeeded, $output) = run_tool('-D', $old->data_dir, '--source-server=' . $relay->conninfo, '--timeout=10', @options);
 	return ($succeeded, $output, $relay->stop);
 }
 

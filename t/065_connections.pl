@@ -123,7 +123,7 @@ for ([ 'the time limit', '--timeout=1', '' ], [ "the connection string's time li
 	cmp_ok(time - $since, '<', 30, "$what: it is kept");
 	ok(!IO::Select->new($deaf)->can_read(0), "$what: it does not try again");
 }
-my $past_deaf = ($verified =~ s/host=localhost hostaddr=\S+ port=/host=localhost,localhost hostaddr=127.0.0.1,127.0.0.1 connect_timeout=1 port=@{[$deaf->sockport]},/r);
+my $past_deaf = ($verified =~ s/host=localhost hostaddr=\S+ port=/host=localhost,localhost hostaddr=127.0.0.1,127.0.0.1 connect_timeout=4 port=@{[$deaf->sockport]},/r);
 {
 	my ($ok, $output) = silent_run('another server answers', "$past_deaf $quoted", tool(), '-D', $target, '-n');
 	ok($ok, 'another server of the connection string answers: it is taken');
@@ -160,7 +160,7 @@ SKIP:
 	my $trace = slurp_file("$place/trace");
 	my $sockets = () = $trace =~ /setsockopt\(\d+, SOL_SOCKET, SO_KEEPALIVE, \[1\]/g;
 	cmp_ok($sockets, '>', 1, 'every connection notices a lost peer');
-	for my $option ('TCP_KEEPIDLE, [10]', 'TCP_KEEPINTVL, [5]', 'TCP_KEEPCNT, [3]', 'TCP_USER_TIMEOUT, [3000]')
+	for my $option ('TCP_KEEPIDLE, [10]', 'TCP_KEEPINTVL, [5]', 'TCP_KEEPCNT, [3]', 'TCP_USER_TIMEOUT, [10000]')
 	{
 		my $set = () = $trace =~ /setsockopt\(\d+, SOL_TCP, \Q$option\E/g;
 		is($set, $sockets, "with $option");
@@ -199,7 +199,7 @@ is((stat("$copy/postgresql.auto.conf"))[2] & 0077, 0, 'which only its owner may 
 # --- A key of its own for a host name (19): whatever it is called, nobody is to have it ---
 SKIP:
 {
-	skip 'keys of host names came with 19', 3 if $new->pg_version < 19;
+	skip 'keys of host names came with 19', 4 if $new->pg_version < 19;
 	my $dir = $new->data_dir;
 	for (['other.key', 'for_host.pem'], ['other.crt', 'for_host.crt'])
 	{
@@ -216,6 +216,10 @@ SKIP:
 	like($error, qr/file "for_host\.pem" is not served/, 'its key is not');
 	is($new->safe_psql('postgres', "$as_role string_agg(path, ' ') FROM pg_failback_manifest() WHERE path LIKE 'for\\_host%'"),
 		'for_host.crt', 'nor listed');
+	# The server goes on with what it has loaded.
+	append_to_file("$dir/pg_hosts.conf", "broken\n");
+	(undef, undef, $error) = $new->psql('postgres', $read->('for_host.pem'));
+	like($error, qr/could not load ".*pg_hosts\.conf", which tells what the server's private keys are/, 'nor with a file that no longer tells');
 }
 
 done_testing();

@@ -206,7 +206,7 @@ SKIP:
 		restore_target();
 		my $filler = fill($disk, sub { !-e $old->data_dir . '/global/pg_control' });
 		# Time to fill it.
-		($status, $output) = run_with($commit, 'delay_exit=700000', @arguments, $asked);
+		($status, $output) = run_with($commit, 'delay_exit=3000000', @arguments, $asked);
 		if ($status == 0)
 		{
 			note("$what: enough was left");

@@ -59,7 +59,7 @@ my $dir = $old->data_dir;
 my @source = ('-D', $dir, '--source-server=' . source_conninfo($new));
 my $for_ever = restore('for_ever', 'true');
 refused_ok('half a segment for ever, --mode=wal', $dir, qr/WAL segment "[0-9A-F]{24}" from the archive is not complete.*5000000 bytes/s,
-	@source, $for_ever, '--mode=wal', '--timeout=1');
+	@source, $for_ever, '--mode=wal', '--timeout=5');
 cmp_ok((sort { $b <=> $a } values %{ requests('for_ever') })[0], '>=', 2, 'it was asked for again');
 is(join(' ', grep { /\.(history|partial)$/ } keys %{ requests('for_ever') }), '', 'nothing but segments is asked for');
 my $failing = restore('failing', 'kill -9 $$');
@@ -69,11 +69,11 @@ is_deeply([ values %{ requests('failing') } ], [1], 'it is not run again');
 
 # A command that hangs is named too, and that contents are compared instead is said.
 my $hanging = restore('hanging', 'sleep 600; true');
-refused_ok('a command that hangs, --mode=wal', $dir, qr/restore_command for "[0-9A-F]{24}" did not end within 1 seconds/,
-	@source, $hanging, '--mode=wal', '--timeout=1');
-my ($went, $told) = run_tool(@source, $hanging, '-n', '--timeout=1');
+refused_ok('a command that hangs, --mode=wal', $dir, qr/restore_command for "[0-9A-F]{24}" did not end within 5 seconds/,
+	@source, $hanging, '--mode=wal', '--timeout=5');
+my ($went, $told) = run_tool(@source, $hanging, '-n', '--timeout=5');
 ok($went, 'a command that hangs, -n');
-like($told, qr/comparing contents, because restore_command for "[0-9A-F]{24}" did not end within 1 seconds/, 'a command that hangs: the reason to compare');
+like($told, qr/comparing contents, because restore_command for "[0-9A-F]{24}" did not end within 5 seconds/, 'a command that hangs: the reason to compare');
 
 # Fails at first, as when the archive cannot be reached for a moment: no reason to compare.
 my $moment = restore('moment', 'false');
@@ -90,7 +90,7 @@ is(requests('moment')->{$first}, 4, 'is asked again');
 my $other = "--restore-command=cp $archive/" . (sort grep { /^[0-9A-F]{24}$/ && $_ ne $first } files_below($archive))[0] . ' %p';
 refused_ok('another segment under its name, --mode=wal', $dir,
 	qr/error: the target cannot be brought level by WAL alone: WAL segment "[0-9A-F]{24}" from the archive is not complete.*begins with the page of/s,
-	@source, $other, '--mode=wal', '--timeout=1');
+	@source, $other, '--mode=wal', '--timeout=5');
 
 # Of the right size from the start, as where the copy gets its room first: the rest is zeros still, or what an earlier file
 # of that name had there. Cut within the records, not in what a switch has left empty.
@@ -109,8 +109,8 @@ for my $kind (sort keys %rest)
 	append_to_file("$place/$kind", $script);
 	chmod 0755, "$place/$kind" or die "chmod: $!";
 	refused_ok("half a segment, the rest $kind, --mode=wal", $dir,
-		qr/error: the target cannot be brought level by WAL alone: $says{$kind}/, @source, $preallocated, '--mode=wal', '--timeout=1');
-	($went, $told) = run_tool(@source, $preallocated, '-n', '--timeout=1');
+		qr/error: the target cannot be brought level by WAL alone: $says{$kind}/, @source, $preallocated, '--mode=wal', '--timeout=5');
+	($went, $told) = run_tool(@source, $preallocated, '-n', '--timeout=5');
 	ok($went, "half a segment, the rest $kind: -n");
 	like($told, qr/comparing contents, because $says{$kind}/, "half a segment, the rest $kind: contents would be compared");
 }

@@ -68,7 +68,7 @@ my $dump = $new->data_dir . '/dump';
 append_to_file($dump, '');
 truncate $dump, 45 * 1024 * 1024 or die "truncate: $!";
 my $since = time;
-my ($succeeded, $output) = failback($old, $new, '-n', '--max-rate-read=2M', '--timeout=2');
+my ($succeeded, $output) = failback($old, $new, '-n', '--max-rate-read=2M', '--timeout=15');
 ok($succeeded, 'a large file that is read slowly') or diag($output);
 cmp_ok(time - $since, '>', 20, 'the source was longer at it than anybody waits for one that is silent');
 unlink $dump;

@@ -107,7 +107,7 @@ sub cloudnative
 	die 'there is no pg_control' if !-s $control;
 	copy($control, "$control.old") or die "could not copy pg_control: $!";
 	my $said = '';
-	IPC::Run::run([ $called, '-P', '--source-server', $conninfo, '--target-pgdata', $dir, '--restore-target-wal', '--timeout=2' ], '<', \undef, '>', \$said, '2>&1');
+	IPC::Run::run([ $called, '-P', '--source-server', $conninfo, '--target-pgdata', $dir, '--restore-target-wal', '--timeout=10' ], '<', \undef, '>', \$said, '2>&1');
 	my $status = $? >> 8;
 	note($said);
 	return ($status, $said);

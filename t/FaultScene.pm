@@ -97,7 +97,7 @@ wal_keep_size = ${keep}MB
 max_replication_slots = 60
 max_wal_senders = 60
 max_connections = 100
-wal_sender_timeout = 5s
+wal_sender_timeout = 15s
 jit = off
 CONF
 	$old->safe_psql('postgres', "CREATE TABLESPACE space LOCATION '$space'; ALTER ROLE failback_user REPLICATION");

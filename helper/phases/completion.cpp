@@ -46,17 +46,20 @@ EarlierRun Completion::complete_earlier_run()
     return EarlierRun::completed;
 }
 
+void Completion::flush_what_is_kept() const
+{
+    // pg_control does not tell: a standby that was stopped in an orderly way flushes nothing if there was no new checkpoint to
+    // end at, and the directory may be a fresh copy.
+    if (context_.summary.compared && !context_.options.no_sync)
+        sync_filesystems(context_.target);
+}
+
 void Completion::commit_now(const StagedPlan &staged, const ControlFile &inspected)
 {
     // A server may have been started on the target while we were copying, or be started right now: it finds
     // pg_control before the commit, and then we find it after the commit.
     check_not_running(context_);
     check_control_unchanged(context_, inspected, control_file_path);
-    // What was found equal and is kept may be in the kernel's memory only, and replay begins at the source's checkpoint: nothing
-    // would bring it back. pg_control does not tell: a standby that was stopped in an orderly way flushes nothing if there was
-    // no new checkpoint to end at, and the directory may be a fresh copy.
-    if (context_.summary.compared && !context_.options.no_sync)
-        sync_filesystems(context_.target);
     staging_is_ours_ = false;
     try {
         commit(context_.target, staged, context_.command_line, !context_.options.no_sync);
@@ -86,6 +89,11 @@ void Completion::take_control_away()
     } catch (const Error &) {
         put_control_back();
         throw;
+    }
+    // Half of the work must not be found with a pg_control beside it.
+    if (!context_.options.no_sync) {
+        context_.target.sync_parent(moved_control_path);
+        context_.target.sync_parent(control_file_path);
     }
 }
 

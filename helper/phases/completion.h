@@ -31,6 +31,10 @@ public:
     // The work begins again: what was fetched is kept as an earlier run's.
     void set_aside_fetched();
 
+    // What was found equal and stays may be in the kernel's memory only, and replay begins at the source's checkpoint: nothing would
+    // bring it back. To be called before the commit, and before anything is left on the source: it may take long.
+    void flush_what_is_kept() const;
+
     // The point of no return; not taken if pg_control is no longer what was inspected. Throws Error; whether it was passed
     // is known to committed() and after_failure().
     void commit_now(const StagedPlan &staged, const ControlFile &inspected);

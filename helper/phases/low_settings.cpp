@@ -1,5 +1,7 @@
 #include "helper/phases/low_settings.h"
 
+#include "helper/pg_compat.h"
+
 namespace failback {
 
 SettingValues settings_of_target(const Context &context, const ConfigLocation &config)
@@ -7,6 +9,8 @@ SettingValues settings_of_target(const Context &context, const ConfigLocation &c
     std::vector<std::string> names(standby_setting_names.begin(), standby_setting_names.end());
     names.emplace_back("log_directory");
     names.emplace_back("ssl_key_file");
+    if (hosts_setting != nullptr)
+        names.emplace_back(hosts_setting);
     try {
         return read_target_settings(context.postgres_program, config, names);
     } catch (const Error &error) {

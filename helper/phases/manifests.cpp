@@ -3,7 +3,7 @@
 #include "common/checksum.h"
 #include "common/directory_walk.h"
 #include "common/path_rules.h"
-#include "helper/pg_frontend.h"
+#include "helper/pg_compat.h"
 #include "helper/phases/low_settings.h"
 #include "helper/phases/own_keys.h"
 #include "helper/plan/decide.h"
@@ -235,7 +235,7 @@ Manifests read_manifests(const Context &context, const Inspection &inspection, S
     std::string tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, inspection.target_control.data.catalog_version_no);
     check_source_paths(manifests.source, tablespace_directory);
     manifests.target = list_target(context, log_directories, tablespace_directory);
-    manifests.target_keys = own_keys(context.target.path(), settings["ssl_key_file"]);
+    manifests.target_keys = own_keys(context.target.path(), settings["ssl_key_file"], hosts_setting != nullptr ? settings[hosts_setting] : std::string());
     manifests.target_configured_elsewhere = config.outside();
     // With the source's configuration come its values, but only where it has one and the target reads it there.
     bool replaced = context.options.config_files == ConfigFiles::source && !config.outside() &&

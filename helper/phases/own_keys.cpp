@@ -44,13 +44,16 @@ std::set<std::string> words_of(std::string_view text)
     return words;
 }
 
-std::set<std::string, std::less<>> own_keys(const std::string &data_directory, const std::string &ssl_key_file)
+std::set<std::string, std::less<>> own_keys(const std::string &data_directory, const std::string &ssl_key_file,
+                                            const std::string &hosts_file)
 {
     std::error_code error;
     std::filesystem::path root = std::filesystem::canonical(data_directory, error);
-    std::ifstream hosts(root / "pg_hosts.conf");
-    std::set<std::string> names = words_of(std::string(std::istreambuf_iterator<char>(hosts), {}));
-    names.insert(ssl_key_file);
+    std::set<std::string> names = {ssl_key_file};
+    if (!hosts_file.empty()) {
+        std::ifstream hosts(root / hosts_file); // as it is, if it is absolute
+        names.merge(words_of(std::string(std::istreambuf_iterator<char>(hosts), {})));
+    }
     std::set<std::string, std::less<>> keys;
     for (const std::string &name : names)
         keys.insert(path_inside(root, name));

@@ -30,13 +30,15 @@ TEST(OwnKeys, OnlyFilesInsideOfTheDataDirectory)
         std::ofstream(place + name) << "key";
     std::filesystem::create_symlink(data + "/two.pem", data + "/link");
     using Keys = std::set<std::string, std::less<>>;
-    EXPECT_EQ(own_keys(data, ""), Keys());
-    EXPECT_EQ(own_keys(data, "server.pem"), Keys({"server.pem"}));
-    EXPECT_EQ(own_keys(data, place + "/outside.pem"), Keys());
-    EXPECT_EQ(own_keys(data, "not there"), Keys());
+    EXPECT_EQ(own_keys(data, "", "pg_hosts.conf"), Keys());
+    EXPECT_EQ(own_keys(data, "server.pem", ""), Keys({"server.pem"}));
+    EXPECT_EQ(own_keys(data, place + "/outside.pem", ""), Keys());
+    EXPECT_EQ(own_keys(data, "not there", ""), Keys());
     std::ofstream(data + "/pg_hosts.conf") << "a tls/one.pem link\nb ../outside.pem " << data << "/server.pem tls not_there\n";
-    EXPECT_EQ(own_keys(data, ""), Keys({"tls/one.pem", "two.pem", "server.pem"}));
-    EXPECT_EQ(own_keys(place + "/nothing", "server.pem"), Keys());
+    EXPECT_EQ(own_keys(data, "", "pg_hosts.conf"), Keys({"tls/one.pem", "two.pem", "server.pem"}));
+    EXPECT_EQ(own_keys(data, "", data + "/pg_hosts.conf"), Keys({"tls/one.pem", "two.pem", "server.pem"}));
+    EXPECT_EQ(own_keys(data, "two.pem", ""), Keys({"two.pem"}));
+    EXPECT_EQ(own_keys(place + "/nothing", "server.pem", ""), Keys());
     std::filesystem::remove_all(place);
 }
 

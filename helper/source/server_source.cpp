@@ -281,6 +281,8 @@ RecoveryEnd ServerSource::read_recovery_end()
 
 void ServerSource::reserve_slot(const std::string &name, bool create)
 {
+    bool in_doubt = false; // an answer was lost
+    auto is_lost = [](const Error &error) { return error.code() == ErrorCode::connection_failure || error.code() == ErrorCode::timed_out; };
     try {
         with_reconnects([&] {
             QueryParameter slot{25, name, false, false};
@@ -293,11 +295,16 @@ void ServerSource::reserve_slot(const std::string &name, bool create)
             Uncancellable asking;
             if (options_.connection.timeout_seconds == 0)
                 connection_->set_patience(short_work_patience);
-            connection_->query("SELECT " + schema_ + ".pg_failback_reserve_slot($1::pg_catalog.text::pg_catalog.name, $2::pg_catalog.bool)",
-                               {slot, QueryParameter{25, create ? "true" : "false", false, false}});
+            try {
+                connection_->query("SELECT " + schema_ + ".pg_failback_reserve_slot($1::pg_catalog.text::pg_catalog.name, $2::pg_catalog.bool)",
+                                   {slot, QueryParameter{25, create ? "true" : "false", false, false}});
+            } catch (const Error &error) {
+                in_doubt = in_doubt || is_lost(error);
+                throw;
+            }
         });
     } catch (const Error &error) {
-        if (error.code() != ErrorCode::connection_failure && error.code() != ErrorCode::timed_out)
+        if (!in_doubt && !is_lost(error))
             created_slot_.clear();
         throw;
     }

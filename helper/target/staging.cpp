@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <set>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace failback {
@@ -122,12 +123,27 @@ void create_staging(const TargetDirectory &target, const std::vector<FileAction>
 
 void sync_filesystems(const TargetDirectory &target)
 {
+    std::set<dev_t> flushed;
+    auto flush = [&](const std::string &directory, bool if_new) {
+        FileDescriptor fd = target.open_directory(directory);
+        struct stat status;
+        if (fd && ::fstat(fd.get(), &status) != 0)
+            throw io_error("examine", target.absolute(directory), errno);
+        if (!fd || (!flushed.insert(status.st_dev).second && if_new))
+            return;
+        if (::syncfs(fd.get()) != 0)
+            throw io_error("flush filesystem of", target.absolute(directory), errno);
+    };
     for (const std::string &directory : staging_directories(target)) {
         size_t slash = directory.rfind('/');
-        std::string root = slash == std::string::npos ? std::string() : directory.substr(0, slash);
-        if (FileDescriptor fd = target.open_directory(root); fd && ::syncfs(fd.get()) != 0)
-            throw io_error("flush filesystem of", target.absolute(root), errno);
+        flush(slash == std::string::npos ? std::string() : directory.substr(0, slash), false);
     }
+    // Others may be mounted inside of the data directory.
+    for (const char *directory : {"base", "global", "pg_commit_ts", "pg_logical", "pg_multixact", "pg_twophase", "pg_xact"})
+        flush(directory, true);
+    for (const std::string &database : target.names_in("base"))
+        if (database.find_first_not_of("0123456789") == std::string::npos)
+            flush("base/" + database, true);
 }
 
 void commit(const TargetDirectory &target, const StagedPlan &plan, const std::string &command, bool sync)

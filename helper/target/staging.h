@@ -53,7 +53,8 @@ void remove_staging_but_mark(const TargetDirectory &target);
 // Makes the staging directories needed for these actions (and for pg_wal).
 void create_staging(const TargetDirectory &target, const std::vector<FileAction> &actions);
 
-// One flush for each filesystem that the target may lie on: the data directory's, pg_wal's and each tablespace's.
+// A flush for each filesystem that the target may lie on: the data directory's, pg_wal's, each tablespace's, and what is mounted
+// at one of the server's directories or a database's.
 void sync_filesystems(const TargetDirectory &target);
 
 // Writes the plan, reads it back, flushes the staging directories, and moves pg_control aside: the point of no return. A
