@@ -140,4 +140,27 @@ sub upsert_on { $_[0]->safe_psql('postgres', 'CREATE TABLE IF NOT EXISTS kept (i
 	index_agrees_ok($target, $standby, 'checksums from the beginning');
 }
 
+# --- full_page_writes was off on the target, from before the divergence on: no page has an image that replay could go back to ---
+{
+	my ($target, $standby) = two_servers('imageless', conf => $quiet);
+	$target->safe_psql('postgres', "CREATE TABLE common AS SELECT i, md5(i::text) AS m FROM generate_series(1, 20000) AS i");
+	$target->safe_psql('postgres', $_) for ('ALTER SYSTEM SET full_page_writes = off', 'SELECT pg_reload_conf()');
+	$target->poll_query_until('postgres', "SELECT current_setting('full_page_writes') = 'off'") or die 'the setting does not come';
+	$target->safe_psql('postgres', 'CHECKPOINT');
+	# Between the common checkpoint and the divergence, and after it, on other pages of the same table.
+	$target->safe_psql('postgres', 'UPDATE common SET m = i::text WHERE i < 5000');
+	wait_streaming($standby, $target);
+	promote($standby);
+	$target->safe_psql('postgres', 'UPDATE common SET m = upper(m) WHERE i BETWEEN 4000 AND 9000');
+	$standby->safe_psql('postgres', 'UPDATE common SET m = reverse(m) WHERE i BETWEEN 8000 AND 12000');
+	delete_and_mark($target);
+	is($standby->safe_psql('postgres', 'SHOW full_page_writes'), 'on', 'the source writes images');
+	$target->stop('fast');
+	my $said = failback_ok($target, $standby, compares => 1);
+	note($said =~ /comparing contents/ ? 'compared' : 'by WAL');
+	ends_equal($target, $standby);
+	$target->start;
+	index_agrees_ok($target, $standby, 'full_page_writes off');
+}
+
 done_testing();

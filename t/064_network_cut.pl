@@ -32,6 +32,9 @@ note("$undisturbed->{connections} connections, $undisturbed->{bytes} bytes");
 restore_target();
 my ($compared, $said_then, $comparing) = through_relay([], '--mode=compare');
 ok($compared, 'a run that compares') or diag($said_then);
+use_mode('compare');
+remember_finished();
+use_mode('');
 my @compare = (options => ['--mode=compare'], other => 1, beside => $comparing);
 
 # --- Cut where a new connection has to make up for it: the run completes ---
@@ -63,11 +66,14 @@ my $wrong = 0;
 my @kinds = ('cut', 'reset', 'stall', 'cut', 'gone', 'reset');
 for my $i (0 .. $tries - 1)
 {
-	my $kind = $kinds[ $i % @kinds ];
-	my $after = int(rand($undisturbed->{bytes}));
-	my $what = "$kind after $after bytes";
+	my $kind = $kinds[ ($i + $$) % @kinds ];
+	# Every other one while contents are compared.
+	my @mode = $i % 2 ? ('--mode=compare') : ();
+	my $after = int(rand((@mode ? $comparing : $undisturbed)->{bytes}));
+	my $what = "$kind after $after bytes@mode";
 	restore_target();
-	($succeeded, $output) = through_relay([ trouble => $kind, trouble_after => $after ]);
+	use_mode(@mode ? 'compare' : '');
+	($succeeded, $output) = through_relay([ trouble => $kind, trouble_after => $after ], @mode);
 	my $state = state_of();
 	my $allowed = $state eq ($succeeded ? 'finished' : 'untouched');
 	ok($allowed, "$what: completed, or failed and untouched") or diag("$state\n$output");
@@ -83,6 +89,7 @@ for my $i (0 .. $tries - 1)
 		ok(-e $old->data_dir . '/pg_failback.staging' ? $output =~ /the next run uses what was fetched/ : 1, "$what: staging is left with a word only");
 	}
 }
+use_mode('');
 my @counts = map { "$_: " . ($ended{$_}{completed} // 0) . ' completed, ' . ($ended{$_}{untouched} // 0) . ' failed with the target untouched' } sort keys %ended;
 diag("tried $tries, $wrong of them in another state; " . join('; ', @counts));
 starts_as_before_ok('the last that was left untouched') if state_of() eq 'untouched';

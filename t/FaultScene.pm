@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   needs_injection can_inject comparing fault_count seed work_in_memory split_brain mapping keep_target restore_target failback_arguments
-  unreachable_arguments
+  unreachable_arguments use_mode
   traced_calls spread spread_and_random run_with state_of differences remember_finished
   is_finished_ok starts_as_before_ok refuses_to_start_ok note_there note_path completes_without_source starts_as_standby_ok
   $old $new
@@ -34,7 +34,8 @@ my $place;     # of the tablespace and the copies
 my $late;      # where the target is to have a tablespace that only the source has
 my @restored;  # [directory, copy aside]
 my $before;    # fingerprint of the target as it was
-my $finished;  # what an undisturbed run makes of it, see comparable()
+my %finished;  # what an undisturbed run makes of it, see comparable(); by mode, '' or 'compare'
+my $mode = '';
 
 # Skips the scene where it cannot be done.
 sub needs_injection
@@ -50,7 +51,9 @@ sub can_inject
 }
 
 # Whether the runs of this scene compare contents; and what tells them to.
-sub comparing { return $0 =~ /_comparing\.pl$/; }
+sub comparing { return $mode eq 'compare' || $0 =~ /_comparing\.pl$/; }
+# The scene itself tells its runs to compare, or no longer: use_mode('compare'), use_mode('').
+sub use_mode { ($mode) = @_; return; }
 sub mode { return comparing() ? ('--mode=compare') : (); }
 
 # How many faults a scene tries: half of them where it is a repetition.
@@ -318,7 +321,7 @@ sub comparable
 }
 
 # The target is what an undisturbed run made of it.
-sub remember_finished { $finished = comparable(); return; }
+sub remember_finished { $finished{$mode} = comparable(); return; }
 
 # 'untouched': pg_control in place and everything as before; 'committed': pg_control aside; 'finished': the standby,
 # complete. Anything else is described.
@@ -328,7 +331,7 @@ sub state_of
 	my @changed = differences();
 	return 'untouched' if !@changed;
 	return "neither before nor after: @changed[0 .. ($#changed < 9 ? $#changed : 9)]" if !-e $old->data_dir . '/backup_label';
-	my @wrong = without_ours(changed_files($finished, comparable()));
+	my @wrong = without_ours(changed_files($finished{$mode}, comparable()));
 	return @wrong ? "finished, but different: @wrong[0 .. ($#wrong < 9 ? $#wrong : 9)]" : 'finished';
 }
 
@@ -336,7 +339,7 @@ sub state_of
 sub is_finished_ok
 {
 	my ($what) = @_;
-	my @wrong = changed_files($finished, comparable());
+	my @wrong = changed_files($finished{$mode}, comparable());
 	is("@wrong", '', "$what: the same bytes as after an undisturbed run");
 	return;
 }
