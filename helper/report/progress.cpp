@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 namespace failback {
 
@@ -18,7 +19,7 @@ double monotonic_seconds()
 // "0:06", "12:30", "3:05:00"
 std::string duration_text(double seconds)
 {
-    auto whole = static_cast<int64_t>(seconds + 0.5);
+    int64_t whole = std::llround(seconds);
     if (whole >= 3600)
         return format("%lld:%02d:%02d", static_cast<long long>(whole / 3600), static_cast<int>(whole / 60 % 60),
                       static_cast<int>(whole % 60));

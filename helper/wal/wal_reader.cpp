@@ -121,7 +121,7 @@ WalReader::Outcome WalReader::read_at(Lsn start, const WalPage &page, WalRecord 
     if (total_length < SizeOfXLogRecord)
         return fail(start, format("the record's length is %u", total_length));
 
-    XLogRecord header;
+    XLogRecord header = {};
     if (room >= SizeOfXLogRecord) {
         header = header_at(bytes);
         // Before anything else is read: garbage in place of a length must not lead anywhere.
