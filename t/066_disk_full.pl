@@ -83,7 +83,7 @@ sub empty
 	return;
 }
 
-my @arguments = ('-D', $old->data_dir, '--compress=none', mapping(), comparing() ? '--mode=compare' : ());
+my @arguments = ('-D', $old->data_dir, '--compress=none', mapping(), mode());
 my $asked = '--source-server=' . source_conninfo($new);
 
 sub through_relay

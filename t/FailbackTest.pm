@@ -79,8 +79,8 @@ sub start_primary
 
 my $copied_from;
 
-# initdb, with these options. The scenes of a run take turns in copying what the first of them has made: initdb costs as much as all
-# else that starts a server. A second cluster of the same scene is made anew, with a system identifier of its own.
+# initdb, with these options. The scenes of a run take turns in copying what the first of them has made, which
+# costs a fraction of initdb. A second cluster of the same scene is made anew, with a system identifier of its own.
 sub init_from_copy
 {
 	my ($node, @extra) = @_;
@@ -134,7 +134,7 @@ sub add_standby
 }
 
 # Waits until `standby` streams and has replayed all that `upstream` has now. The standby itself looks: a psql for every look
-# is what most of a scene's time would go to.
+# costs more than what it waits for.
 sub wait_streaming
 {
 	my ($standby, $upstream) = @_;

@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   needs_injection can_inject comparing fault_count seed work_in_memory split_brain mapping keep_target restore_target failback_arguments
-  unreachable_arguments use_mode
+  unreachable_arguments use_mode mode
   traced_calls spread spread_and_random run_with state_of differences remember_finished
   is_finished_ok starts_as_before_ok refuses_to_start_ok note_there note_path completes_without_source starts_as_standby_ok
   $old $new
@@ -35,7 +35,7 @@ my $late;      # where the target is to have a tablespace that only the source h
 my @restored;  # [directory, copy aside]
 my $before;    # fingerprint of the target as it was
 my %finished;  # what an undisturbed run makes of it, see comparable(); by mode, '' or 'compare'
-my $mode = '';
+my $mode = $0 =~ /_comparing\.pl$/ ? 'compare' : '';
 
 # Skips the scene where it cannot be done.
 sub needs_injection
@@ -51,7 +51,7 @@ sub can_inject
 }
 
 # Whether the runs of this scene compare contents; and what tells them to.
-sub comparing { return $mode eq 'compare' || $0 =~ /_comparing\.pl$/; }
+sub comparing { return $mode eq 'compare'; }
 # The scene itself tells its runs to compare, or no longer: use_mode('compare'), use_mode('').
 sub use_mode { ($mode) = @_; return; }
 sub mode { return comparing() ? ('--mode=compare') : (); }
