@@ -263,12 +263,14 @@ sub pgbench_finish
 	return;
 }
 
-# 16 clients upsert at the same time, `transactions` each, in the background.
+# 16 clients upsert at the same time, `transactions` each, in the background; 4 do the work of 16 where it is so little that
+# connecting costs more.
 sub upsert_start
 {
 	my ($node, $transactions) = @_;
 	my $script = write_sql("\\set id random(1, 5000000)\nSELECT upsert(:id);\n");
-	return pgbench_start($node, '-c', 16, '-j', 2, '-t', $transactions, '-f', $script);
+	my ($clients, $each) = $transactions < 100 ? (4, 4 * $transactions) : (16, $transactions);
+	return pgbench_start($node, '-c', $clients, '-j', 2, '-t', $each, '-f', $script);
 }
 
 sub upsert { return pgbench_finish(upsert_start(@_)); }
@@ -484,20 +486,35 @@ sub fingerprint
 		elsif (-d _) { $seen{$name} = "directory $mode"; }
 		elsif (-f _)
 		{
-			# An unreadable file is told apart by its size and time alone.
-			my $digest = '-';
-			if (open my $file, '<:raw', $path)
-			{
-				$digest = Digest::MD5->new->addfile($file)->hexdigest;
-				close $file;
-			}
-			$seen{$name} = "file $mode $stat[7] $stat[9] $digest";
+			$seen{$name} = "file $mode $stat[7] $stat[9] " . digest_of($path, @stat);
 		}
 		else { $seen{$name} = "special $mode"; }
 	};
 	my @roots = ($root, grep { -l $_ } "$root/pg_wal", glob("$root/pg_tblspc/*"));
 	find({ wanted => $look, no_chdir => 1, follow => 0 }, map { -l $_ ? "$_/." : $_ } @roots);
 	return \%seen;
+}
+
+my %digests;
+
+# MD5 of a file's content; '-' if it cannot be read, which leaves its size and time. Read again only if it may have changed since:
+# its ctime is set by the kernel at every change, to the second here, so that the last two seconds are not trusted.
+sub digest_of
+{
+	my ($path, @stat) = @_;
+	my $state = join ' ', @stat[0, 1, 7, 9, 10];
+	my $known = $digests{$path};
+	return $known->{digest} if $known && $known->{state} eq $state;
+	my $now = time;
+	my $digest = '-';
+	if (open my $file, '<:raw', $path)
+	{
+		$digest = Digest::MD5->new->addfile($file)->hexdigest;
+		close $file;
+		if ($stat[10] < $now - 2) { $digests{$path} = { state => $state, digest => $digest }; }
+		else { delete $digests{$path}; }
+	}
+	return $digest;
 }
 
 # Names that differ between two fingerprints.

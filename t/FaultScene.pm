@@ -30,6 +30,8 @@ our ($old, $new);
 # What a run opens and changes files and talks to the source with.
 my $traced = 'openat2,openat,pwrite64,write,renameat,renameat2,unlinkat,mkdir,mkdirat,symlinkat,ftruncate,fsync,'
   . 'sync_file_range,sendto,recvfrom';
+# All its threads, but not the server's program that it asks for settings: hits there would tell nothing of ours.
+my @of_the_tool = ('-f', '-qq', '-b', 'execve');
 my $place;     # of the tablespace and the copies
 my $late;      # where the target is to have a tablespace that only the source has
 my @restored;  # [directory, copy aside]
@@ -90,8 +92,9 @@ sub split_brain
 	my $space = $on{space} // "$place/space";
 	mkdir $space;
 	# Small segments keep the copies small.
-	# The source writes some more where it has a tablespace more; the WAL before the divergence has to stay.
-	my $keep = $on{late} ? 48 : 16;
+	# The WAL before the divergence has to stay, or runs that go by it would compare: every run that does compare makes the source
+	# end a segment.
+	my $keep = comparing() ? 16 : 512;
 	$old = start_primary('old', initdb => ['--wal-segsize=1'], conf => <<"CONF");
 autovacuum = off
 min_wal_size = 2MB
@@ -239,7 +242,7 @@ sub traced_calls
 	my $log = "$place/trace";
 	$calls //= $traced;
 	my $output = '';
-	IPC::Run::run([ 'strace', '-f', '-y', '-qq', '-s', '200', '-o', $log, '-e', "trace=$calls", tool(), @arguments ],
+	IPC::Run::run([ 'strace', @of_the_tool, '-y', '-s', '200', '-o', $log, '-e', "trace=$calls", tool(), @arguments ],
 		'<', \undef, '>&', \$output)
 	  or die "a traced run failed: $output";
 	my (%made, %seen, @calls);
@@ -284,7 +287,7 @@ sub run_with
 	my @faster = $what =~ /signal/ ? () : ('--seccomp-bpf');
 	IPC::Run::run(
 		[
-			'strace', '-f', '-qq', @faster, '-o', $log, '-e', "trace=$call->{call}", '-e',
+			'strace', @of_the_tool, @faster, '-o', $log, '-e', "trace=$call->{call}", '-e',
 			"inject=$call->{call}:$what:when=$call->{when}", tool(), @arguments
 		],
 		'<', \undef, '>&', \$output);
