@@ -61,12 +61,6 @@ size_t anchor_length(std::string_view path)
 
 } // namespace
 
-std::string_view last_part(std::string_view path)
-{
-    size_t slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 BeneathDirectory::BeneathDirectory(std::string root) : root_(std::move(root))
 {
     root_fd_ = FileDescriptor(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -37,7 +37,4 @@ private:
     FileDescriptor root_fd_;
 };
 
-// "a/b/c" -> "c"
-std::string_view last_part(std::string_view path);
-
 } // namespace failback

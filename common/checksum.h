@@ -38,7 +38,8 @@ struct ChecksumAlgorithm {
 // The row of that name (case-sensitive): "xxh128", "xxh64"; throws Error(invalid_parameter) naming the known ones.
 const ChecksumAlgorithm &find_checksum_algorithm(std::string_view name);
 
-// The one that transfer and comparison use ("xxh128").
+// The one that transfer and comparison use ("xxh128"), and its length in bytes.
+inline constexpr size_t default_checksum_size = 16;
 const ChecksumAlgorithm &default_checksum_algorithm();
 
 } // namespace failback

@@ -58,12 +58,6 @@ std::string_view take_part(std::string_view &path)
     return part;
 }
 
-std::string_view last_part(std::string_view path)
-{
-    size_t slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
 // A decimal number from 1 to 2^32 - 1, written as PostgreSQL writes OIDs: no sign, no leading zero.
 std::optional<uint32_t> parse_number(std::string_view text)
 {
@@ -196,6 +190,18 @@ size_t control_character(std::string_view text)
 }
 
 } // namespace
+
+std::string_view last_part(std::string_view path)
+{
+    size_t slash = path.rfind('/');
+    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+std::string parent_of(const std::string &path)
+{
+    size_t slash = path.rfind('/');
+    return slash == std::string::npos ? std::string() : path.substr(0, slash);
+}
 
 bool has_control_character(std::string_view text)
 {

@@ -30,6 +30,11 @@ bool has_control_character(std::string_view text);
 // For messages: each control character is a '?', and what is longer than max_path_length is cut off.
 std::string shown_path(std::string_view path);
 
+// "a/b/c" -> "c"
+std::string_view last_part(std::string_view path);
+// "a/b/c" -> "a/b", "c" -> ""
+std::string parent_of(const std::string &path);
+
 // What a path in a data directory is, by its name alone.
 enum class PathClass {
     relation_main,     // base/, global/, pg_tblspc/: <number>[.<segment>]

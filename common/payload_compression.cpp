@@ -103,7 +103,7 @@ void zstd_decompress(std::span<const unsigned char> in, std::span<unsigned char>
         damaged("zstd", out.size());
 }
 
-constexpr CompressionAlgorithm algorithms[] = {
+constexpr CompressionAlgorithm compression_algorithms[] = {
     {"none", CompressionId::none, 0, 0, 0, [](size_t size) { return size; }, none_compress, none_decompress},
     {"lz4", CompressionId::lz4, 1, 12, 1, lz4_bound, lz4_compress, lz4_decompress},
     {"zstd", CompressionId::zstd, 1, 22, 1, [](size_t size) { return ZSTD_compressBound(size); }, zstd_compress,
@@ -115,7 +115,7 @@ constexpr CompressionAlgorithm algorithms[] = {
 const CompressionAlgorithm &find_compression(std::string_view name)
 {
     std::string known;
-    for (const CompressionAlgorithm &algorithm : algorithms) {
+    for (const CompressionAlgorithm &algorithm : compression_algorithms) {
         if (name == algorithm.name)
             return algorithm;
         known += known.empty() ? "" : ", ";
@@ -128,7 +128,7 @@ const CompressionAlgorithm &find_compression(std::string_view name)
 
 const CompressionAlgorithm &find_compression(CompressionId id)
 {
-    for (const CompressionAlgorithm &algorithm : algorithms) {
+    for (const CompressionAlgorithm &algorithm : compression_algorithms) {
         if (algorithm.id == id)
             return algorithm;
     }

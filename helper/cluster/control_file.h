@@ -12,6 +12,8 @@
 namespace failback {
 
 inline constexpr const char *control_file_path = "global/pg_control";
+// More is read of none: the file has PG_CONTROL_FILE_SIZE bytes (8 kB).
+inline constexpr int64_t max_control_bytes = 1024 * 1024;
 
 struct ControlFile {
     ControlFileData data{};

@@ -28,6 +28,9 @@ struct TimelineHistory {
 // Throws Error(data_corrupted) with `name` (for messages) and the line number.
 TimelineHistory parse_timeline_history(std::string_view text, TimelineId current, std::string_view name);
 
+// A longer file is no history: one line for each promotion.
+inline constexpr int64_t max_history_bytes = 16 * 1024 * 1024;
+
 // "pg_wal/NNNNNNNN.history"
 std::string history_file_path(TimelineId timeline);
 

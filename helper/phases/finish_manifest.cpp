@@ -12,8 +12,6 @@ namespace failback {
 
 namespace {
 
-constexpr int64_t max_history_bytes = 16 * 1024 * 1024;
-
 TimelineHistory history_on_target(const TargetDirectory &target, TimelineId timeline)
 {
     std::string path = history_file_path(timeline);

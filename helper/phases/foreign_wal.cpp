@@ -10,7 +10,6 @@ namespace failback {
 
 namespace {
 
-constexpr int64_t max_history_bytes = 16 * 1024 * 1024;
 constexpr const char *status_directory = "pg_wal/archive_status";
 
 // Does the file give the same switch points as the source's history up to that timeline?

@@ -8,9 +8,6 @@ namespace failback {
 
 namespace {
 
-constexpr int64_t max_control_bytes = 1024 * 1024;
-constexpr int64_t max_history_bytes = 16 * 1024 * 1024;
-
 TimelineHistory read_target_history(const TargetDirectory &target, TimelineId timeline)
 {
     std::string path = history_file_path(timeline);

@@ -1,5 +1,6 @@
 #include "helper/phases/mounts.h"
 
+#include "common/path_rules.h"
 #include "helper/target/staging.h"
 
 #include <cerrno>
@@ -14,12 +15,6 @@ namespace {
 
 // The same for two directories if a file can be renamed from one to the other.
 using Mount = std::tuple<uint32_t, uint32_t, uint64_t>; // device and, where the kernel tells it, the mount
-
-std::string parent_of(const std::string &path)
-{
-    size_t slash = path.rfind('/');
-    return slash == std::string::npos ? std::string() : path.substr(0, slash);
-}
 
 Mount mount_of(const TargetDirectory &target, const std::string &directory)
 {

@@ -23,12 +23,6 @@ namespace {
 // Left free on each filesystem beside what is staged: the plan, backup_label, directory growth.
 constexpr int64_t space_reserve = 16 * 1024 * 1024;
 
-std::string parent_of(const std::string &path)
-{
-    size_t slash = path.rfind('/');
-    return slash == std::string::npos ? std::string() : path.substr(0, slash);
-}
-
 class Preflight {
 public:
     Preflight(const TargetDirectory &target, bool dry_run, const std::vector<FileAction> &actions)

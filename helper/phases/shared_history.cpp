@@ -67,9 +67,9 @@ constexpr uint32_t block_bytes = 8192; // compared at a time; no relation to the
 // A shared beginning of a segment shorter than this proves nothing: headers are alike in any two histories.
 constexpr uint64_t telling_bytes = 64 * 1024;
 
-class Comparer {
+class HistoryComparer {
 public:
-    Comparer(SegmentProvider &target_wal, const Inspection &inspection, Source &source, Lsn since, Lsn upto)
+    HistoryComparer(SegmentProvider &target_wal, const Inspection &inspection, Source &source, Lsn since, Lsn upto)
         : target_wal_(target_wal), inspection_(inspection), reader_(source.open_reader()), since_(since), upto_(upto)
     {
     }
@@ -226,7 +226,7 @@ bool source_goes_on(SegmentProvider &target_wal, const Inspection &inspection, S
 std::optional<Lsn> find_hidden_divergence(SegmentProvider &target_wal, const Inspection &inspection, Source &source,
                                           Lsn since, Lsn upto)
 {
-    return Comparer(target_wal, inspection, source, since, upto).run();
+    return HistoryComparer(target_wal, inspection, source, since, upto).run();
 }
 
 } // namespace failback

@@ -1,6 +1,7 @@
 #include "helper/phases/space.h"
 
 #include "common/error.h"
+#include "common/path_rules.h"
 #include "helper/phases/access_problems.h"
 #include "helper/report/summary.h"
 #include "helper/target/staging.h"
@@ -13,12 +14,6 @@
 namespace failback {
 
 namespace {
-
-std::string parent_of(const std::string &path)
-{
-    size_t slash = path.rfind('/');
-    return slash == std::string::npos ? std::string() : path.substr(0, slash);
-}
 
 // Of a place that is yet to be made, its nearest parent that is there.
 FileDescriptor open_nearest(std::string path)

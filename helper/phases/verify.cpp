@@ -14,8 +14,6 @@ namespace failback {
 
 namespace {
 
-constexpr int64_t max_control_bytes = 1024 * 1024;
-
 // Logs defects as they are found, by any thread, and counts them.
 class DefectLog {
 public:

@@ -25,7 +25,7 @@ TimelineHistory history(std::vector<uint64_t> switches)
     return result;
 }
 
-FileEntry file(std::string path, int64_t size = segment_size)
+FileEntry wal_file(std::string path, int64_t size = segment_size)
 {
     FileEntry entry;
     entry.path = std::move(path);
@@ -72,7 +72,7 @@ protected:
 TEST_F(WalPlanTest, CommonSegmentsStayAndTheOthersAreFetched)
 {
     for (uint32_t number : {2u, 3u, 4u, 5u})
-        target.push_back(file("pg_wal/" + segment(1, number)));
+        target.push_back(wal_file("pg_wal/" + segment(1, number)));
     std::string all = "fetch " + std::to_string(segment_size);
     EXPECT_EQ(plan(), (std::map<std::string, std::string>{
                           {"pg_wal/" + segment(2, 4), all},
@@ -100,7 +100,7 @@ TEST_F(WalPlanTest, FetchedSegmentsAreWholeFilesOfSegmentSize)
 TEST_F(WalPlanTest, WhatLiesInStagingAlreadyIsNotFetched)
 {
     // From the archive; only common segments can be.
-    target = {file("pg_wal/" + segment(1, 2))};
+    target = {wal_file("pg_wal/" + segment(1, 2))};
     input.staged = {segment(1, 3), segment(2, 5)};
     auto actions = plan();
     EXPECT_EQ(actions["pg_wal/" + segment(1, 3)], "create") << "renamed from staging";
@@ -111,7 +111,7 @@ TEST_F(WalPlanTest, WhatLiesInStagingAlreadyIsNotFetched)
 
 TEST_F(WalPlanTest, AGapInTheTargetsOwnSegmentsIsFilled)
 {
-    target = {file("pg_wal/" + segment(1, 3))};
+    target = {wal_file("pg_wal/" + segment(1, 3))};
     auto actions = plan();
     EXPECT_EQ(actions.count("pg_wal/" + segment(1, 2)), 1u);
     EXPECT_EQ(actions.count("pg_wal/" + segment(1, 3)), 0u);
@@ -120,7 +120,7 @@ TEST_F(WalPlanTest, AGapInTheTargetsOwnSegmentsIsFilled)
 
 TEST_F(WalPlanTest, ASegmentOfTheWrongSizeOrKindIsNotKept)
 {
-    target = {file("pg_wal/" + segment(1, 2), segment_size - 1), file("pg_wal/" + segment(1, 3))};
+    target = {wal_file("pg_wal/" + segment(1, 2), segment_size - 1), wal_file("pg_wal/" + segment(1, 3))};
     target[1].kind = FileKind::directory;
     auto actions = plan();
     EXPECT_EQ(actions["pg_wal/" + segment(1, 2)], "fetch " + std::to_string(segment_size));
@@ -130,7 +130,7 @@ TEST_F(WalPlanTest, ASegmentOfTheWrongSizeOrKindIsNotKept)
 TEST_F(WalPlanTest, NothingIsKeptWithoutADivergence)
 {
     input.divergence = Lsn{};
-    target = {file("pg_wal/" + segment(1, 2)), file("pg_wal/" + segment(1, 3))};
+    target = {wal_file("pg_wal/" + segment(1, 2)), wal_file("pg_wal/" + segment(1, 3))};
     auto actions = plan();
     EXPECT_EQ(actions["pg_wal/" + segment(1, 2)], "fetch " + std::to_string(segment_size));
     EXPECT_EQ(actions["pg_wal/" + segment(1, 3)], "fetch " + std::to_string(segment_size));
@@ -139,8 +139,8 @@ TEST_F(WalPlanTest, NothingIsKeptWithoutADivergence)
 
 TEST_F(WalPlanTest, EverythingElseInPgWalGoesButHistories)
 {
-    target = {file("pg_wal/" + segment(1, 1)), file("pg_wal/" + segment(1, 9)), file("pg_wal/00000002.history", 40),
-              file("pg_wal/" + segment(1, 4) + ".partial"), file("pg_wal/xlogtemp.77"), file("base/5/16384")};
+    target = {wal_file("pg_wal/" + segment(1, 1)), wal_file("pg_wal/" + segment(1, 9)), wal_file("pg_wal/00000002.history", 40),
+              wal_file("pg_wal/" + segment(1, 4) + ".partial"), wal_file("pg_wal/xlogtemp.77"), wal_file("base/5/16384")};
     auto actions = plan();
     EXPECT_EQ(actions["pg_wal/" + segment(1, 1)], "remove");
     EXPECT_EQ(actions["pg_wal/" + segment(1, 9)], "remove");
@@ -152,11 +152,11 @@ TEST_F(WalPlanTest, EverythingElseInPgWalGoesButHistories)
 
 TEST_F(WalPlanTest, ArchiveStatusStaysWithItsSegmentOnly)
 {
-    FileEntry status = file("pg_wal/archive_status", 0);
+    FileEntry status = wal_file("pg_wal/archive_status", 0);
     status.kind = FileKind::directory;
-    target = {file("pg_wal/" + segment(1, 2)), status, file("pg_wal/archive_status/" + segment(1, 2) + ".done", 0),
-              file("pg_wal/archive_status/" + segment(1, 4) + ".ready", 0),
-              file("pg_wal/archive_status/" + segment(2, 4) + ".done", 0)};
+    target = {wal_file("pg_wal/" + segment(1, 2)), status, wal_file("pg_wal/archive_status/" + segment(1, 2) + ".done", 0),
+              wal_file("pg_wal/archive_status/" + segment(1, 4) + ".ready", 0),
+              wal_file("pg_wal/archive_status/" + segment(2, 4) + ".done", 0)};
     auto actions = plan();
     EXPECT_EQ(actions.count("pg_wal/archive_status"), 0u);
     EXPECT_EQ(actions.count("pg_wal/archive_status/" + segment(1, 2) + ".done"), 0u);
@@ -177,7 +177,7 @@ TEST_F(WalPlanTest, ADivergenceAtASegmentsBeginKeepsTheOneBefore)
 {
     source_history = history({0x4000000});
     input.divergence = Lsn{0x4000000};
-    target = {file("pg_wal/" + segment(1, 2)), file("pg_wal/" + segment(1, 3)), file("pg_wal/" + segment(1, 4))};
+    target = {wal_file("pg_wal/" + segment(1, 2)), wal_file("pg_wal/" + segment(1, 3)), wal_file("pg_wal/" + segment(1, 4))};
     auto actions = plan();
     EXPECT_EQ(actions.count("pg_wal/" + segment(1, 3)), 0u);
     EXPECT_EQ(actions["pg_wal/" + segment(1, 4)], "remove");
@@ -189,7 +189,7 @@ TEST_F(WalPlanTest, AllThereNothingFromTheSource)
     input.divergence = Lsn{0x7000000};
     input.end = Lsn{0x4000000};
     source_history = history({});
-    target = {file("pg_wal/" + segment(1, 2)), file("pg_wal/" + segment(1, 3))};
+    target = {wal_file("pg_wal/" + segment(1, 2)), wal_file("pg_wal/" + segment(1, 3))};
     EXPECT_TRUE(plan().empty());
     EXPECT_EQ(first_wal_from_source(input), input.end);
 }
@@ -221,7 +221,7 @@ TEST(WalOfLaterTimelines, IsToldByItsName)
     for (const char *path : {"pg_wal/000000010000000000000009", "pg_wal/00000002.history", "pg_wal/000000020000000000000003",
                              "pg_wal/00000003.history", "pg_wal/000000030000000000000003", "pg_wal/000000030000000000000003.partial",
                              "pg_wal/FFFFFFFF.history", "pg_wal/archive_status/00000003.history.ready", "pg_wal/xlogtemp.33"})
-        target.push_back(file(path));
+        target.push_back(wal_file(path));
     EXPECT_EQ(wal_of_later_timelines(target, TimelineId{2}),
               (std::vector<std::string>{"pg_wal/00000003.history", "pg_wal/000000030000000000000003", "pg_wal/FFFFFFFF.history"}));
     EXPECT_TRUE(wal_of_later_timelines(target, TimelineId{0xFFFFFFFF}).empty());

@@ -20,7 +20,6 @@ namespace failback {
 
 namespace {
 
-constexpr int64_t max_history_bytes = 16 * 1024 * 1024;
 constexpr size_t checksum_buffer_bytes = 256 * 1024;
 constexpr const char *default_log_directory = "log";
 

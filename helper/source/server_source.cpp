@@ -184,7 +184,6 @@ SourceState ServerSource::read_state()
     state.current = Lsn{static_cast<uint64_t>(field(3).int8())};
     if (!field(4).is_null())
         state.history = field(4).text();
-    constexpr size_t max_history_bytes = 16 * 1024 * 1024; // as for the target's
     if (state.history.size() > max_history_bytes)
         throw Error(ErrorCode::limit_exceeded, "the source sent a timeline history that is too long");
     state.full_page_writes = field(5).boolean();

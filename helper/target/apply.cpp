@@ -1,7 +1,9 @@
 #include "helper/target/apply.h"
 
 #include "common/error.h"
+#include "common/path_rules.h"
 #include "common/payload_compression.h"
+#include "helper/cluster/control_file.h"
 #include "helper/target/parallel.h"
 #include "helper/target/redo_file.h"
 #include "helper/target/staging.h"
@@ -15,14 +17,6 @@
 namespace failback {
 
 namespace {
-
-constexpr const char *control_path = "global/pg_control";
-
-std::string parent_of(const std::string &path)
-{
-    size_t slash = path.rfind('/');
-    return slash == std::string::npos ? std::string() : path.substr(0, slash);
-}
 
 // A link or file in a path's way was removed by the kind the target had; anything else of that name is newer.
 void remove_all(const TargetDirectory &target, const StagedPlan &plan)
@@ -173,7 +167,6 @@ void sync_directories(const TargetDirectory &target, const StagedPlan &plan, int
 
 void apply(const TargetDirectory &target, const StagedPlan &plan, const ApplyOptions &options)
 {
-    constexpr int64_t max_control_bytes = 1024 * 1024;
     auto old_control = target.read_file(moved_control_path, max_control_bytes);
     target.write_file(applying_path, old_control.value_or(std::vector<unsigned char>{}), options.sync != SyncKind::none);
     remove_all(target, plan);
@@ -201,9 +194,9 @@ void finish(const TargetDirectory &target, const StagedPlan &plan, SyncKind sync
     if (before_control)
         before_control();
     target.write_file(new_control_path, plan.control_file, durable);
-    target.rename(new_control_path, control_path);
+    target.rename(new_control_path, control_file_path);
     if (durable)
-        target.sync_parent(control_path);
+        target.sync_parent(control_file_path);
     // The note after pg_control has come back: it is never missing where pg_control is. Neither it nor the mark must come
     // back after a power failure, beside a server that has run since.
     remove_notes(target);

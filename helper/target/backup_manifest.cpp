@@ -2,6 +2,7 @@
 
 #include "common/directory_walk.h"
 #include "common/error.h"
+#include "helper/cluster/control_file.h"
 #include "helper/pg_compat.h"
 #include "helper/target/parallel.h"
 #include "helper/target/staging.h"
@@ -18,8 +19,7 @@ namespace failback {
 
 namespace {
 
-constexpr const char *control_path = "global/pg_control";
-constexpr size_t read_buffer_bytes = 256 * 1024;
+constexpr size_t digest_buffer_bytes = 256 * 1024;
 
 std::string hex(std::span<const unsigned char> bytes)
 {
@@ -59,7 +59,7 @@ bool is_listed(const FileEntry &entry)
 {
     // pg_wal is told by ranges; what is ours and goes before the end is not part of the result.
     return entry.kind == FileKind::regular && !entry.path.starts_with("pg_wal/") && entry.path != backup_manifest_path &&
-           entry.path != note_path && entry.path.find(staging_name) == std::string::npos && entry.path != control_path &&
+           entry.path != note_path && entry.path.find(staging_name) == std::string::npos && entry.path != control_file_path &&
            entry.path != temporary_name(backup_manifest_path);
 }
 
@@ -118,7 +118,7 @@ private:
             if (is_listed(*entry))
                 entries_.push_back(std::move(*entry));
         FileEntry control;
-        control.path = control_path;
+        control.path = control_file_path;
         control.size = static_cast<int64_t>(control_file_.size());
         control.mtime = int64_t{std::time(nullptr)} * 1'000'000;
         entries_.push_back(std::move(control));
@@ -142,13 +142,13 @@ private:
     std::string checksum_of(FileEntry &entry)
     {
         FileChecksum sum(type_);
-        if (entry.path == control_path) {
+        if (entry.path == control_file_path) {
             sum.update(control_file_);
             return sum.finish();
         }
         FileDescriptor fd = target_.open_read(entry.path);
         ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
-        thread_local std::vector<unsigned char> buffer(read_buffer_bytes);
+        thread_local std::vector<unsigned char> buffer(digest_buffer_bytes);
         int64_t position = 0;
         while (size_t got = read_at(fd.get(), buffer, position, target_.absolute(entry.path))) {
             sum.update(std::span(buffer).first(got));

@@ -15,7 +15,6 @@ namespace failback {
 
 namespace {
 
-constexpr int64_t max_plan_bytes = int64_t{1} << 32;
 constexpr size_t read_buffer_bytes = 256 * 1024;
 
 bool is_whole_file(const FileAction &action)

@@ -2,6 +2,7 @@
 
 #include "common/path_rules.h"
 #include "helper/target/redo_file.h"
+#include "helper/target/staged_plan.h"
 
 namespace failback {
 
@@ -9,7 +10,6 @@ namespace {
 
 constexpr const char *record_directory = "pg_failback.record";
 constexpr const char *record_pieces_path = "pg_failback.record/pieces";
-constexpr int64_t max_plan_bytes = int64_t{1} << 32;
 
 } // namespace
 

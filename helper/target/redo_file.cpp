@@ -17,8 +17,7 @@ namespace {
 
 constexpr uint32_t record_magic = 0x32524650; // "PFR2"
 constexpr size_t fixed_header = 4 + 4 + 2 + 4 + 4;
-constexpr size_t checksum_size = 16;
-constexpr size_t piece_size = 4 + 8 + 8 + checksum_size;
+constexpr size_t piece_size = 4 + 8 + 8 + default_checksum_size;
 constexpr uint32_t max_pieces = 1u << 20;
 // Start writing to disk after so many bytes, so that the flush before the commit finds little to do.
 constexpr int64_t write_back_step = 16 * 1024 * 1024;
@@ -95,15 +94,15 @@ int64_t read_records(const TargetDirectory &target, const std::string &path, int
             stored > 2 * row_payload_bytes || (elsewhere && (stored != 0 || record.raw_size != 0)) ||
             (record.compression == static_cast<int16_t>(CompressionId::none) && stored != record.raw_size))
             return position;
-        size_t size = fixed_header + piece_count * piece_size + stored + checksum_size;
+        size_t size = fixed_header + piece_count * piece_size + stored + default_checksum_size;
         if (static_cast<int64_t>(size) > length - position)
             return position;
         buffer.resize(size);
         if (read_at(fd.get(), buffer, position, absolute) != size)
             return position;
-        auto body = std::span<const unsigned char>(buffer).first(size - checksum_size);
-        if (std::memcmp(default_checksum_algorithm().compute(body).bytes.data(), &buffer[size - checksum_size],
-                        checksum_size) != 0)
+        auto body = std::span<const unsigned char>(buffer).first(size - default_checksum_size);
+        if (std::memcmp(default_checksum_algorithm().compute(body).bytes.data(), &buffer[size - default_checksum_size],
+                        default_checksum_size) != 0)
             return position;
         ByteReader in(body.subspan(fixed_header), absolute);
         pieces.clear();
@@ -113,9 +112,9 @@ int64_t read_records(const TargetDirectory &target, const std::string &path, int
             piece.action = in.integer<uint32_t>();
             piece.offset = in.integer<int64_t>();
             piece.length = in.integer<int64_t>();
-            auto checksum = in.bytes(checksum_size);
+            auto checksum = in.bytes(default_checksum_size);
             std::copy(checksum.begin(), checksum.end(), piece.checksum.bytes.begin());
-            piece.checksum.length = checksum_size;
+            piece.checksum.length = default_checksum_size;
             if (piece.offset < 0 || piece.length < 0 || piece.length > std::numeric_limits<int64_t>::max() - piece.offset ||
                 (!elsewhere && piece.length > int64_t{record.raw_size} - sum))
                 return position;

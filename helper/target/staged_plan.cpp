@@ -11,7 +11,6 @@ namespace failback {
 namespace {
 
 constexpr uint64_t plan_magic = 0x32304e414c504246; // "FBPLAN02"; the last digits are the format's version
-constexpr size_t checksum_size = 16;
 
 Error damaged(const std::string &name)
 {
@@ -79,11 +78,11 @@ std::vector<unsigned char> encode_staged_plan(const StagedPlan &plan)
 
 StagedPlan decode_staged_plan(std::span<const unsigned char> bytes, const std::string &name)
 {
-    if (bytes.size() < checksum_size)
+    if (bytes.size() < default_checksum_size)
         throw damaged(name);
-    auto body = bytes.first(bytes.size() - checksum_size);
+    auto body = bytes.first(bytes.size() - default_checksum_size);
     auto checksum = default_checksum_algorithm().compute(body);
-    if (!std::equal(checksum.bytes.begin(), checksum.bytes.end(), bytes.last(checksum_size).begin()))
+    if (!std::equal(checksum.bytes.begin(), checksum.bytes.end(), bytes.last(default_checksum_size).begin()))
         throw damaged(name);
     ByteReader in(body, name);
     if (in.integer<uint64_t>() != plan_magic)

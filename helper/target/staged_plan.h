@@ -30,6 +30,9 @@ struct StagedPlan {
     uint64_t recovery_start = 0;              // LSN at which replay begins
 };
 
+// A file that claims to be longer is none of ours.
+inline constexpr int64_t max_plan_bytes = int64_t{1} << 32;
+
 // With a version and a checksum of its own.
 std::vector<unsigned char> encode_staged_plan(const StagedPlan &plan);
 // Throws Error(data_corrupted) naming `name`; every path is checked to be a safe relative one.

@@ -1,6 +1,8 @@
 #include "helper/target/staging.h"
 
 #include "common/error.h"
+#include "common/path_rules.h"
+#include "helper/cluster/control_file.h"
 #include "helper/target/check.h"
 
 #include <cerrno>
@@ -12,14 +14,10 @@ namespace failback {
 
 namespace {
 
-constexpr const char *control_path = "global/pg_control";
-
 // With pg_control in place although changes to the target had begun.
 StagingState examine_control(const TargetDirectory &target)
 {
-    constexpr int64_t max_plan_bytes = int64_t{1} << 32;
-    constexpr int64_t max_control_bytes = 1024 * 1024;
-    auto control = target.read_file(control_path, max_control_bytes);
+    auto control = target.read_file(control_file_path, max_control_bytes);
     if (control == target.read_file(applying_path, max_control_bytes))
         return StagingState::committed;
     auto plan = target.read_file(staged_plan_path, max_plan_bytes);
@@ -50,10 +48,10 @@ std::vector<std::string> staging_directories(const TargetDirectory &target)
 
 StagingState examine_staging(const TargetDirectory &target)
 {
-    bool control = target.exists(control_path);
+    bool control = target.exists(control_file_path);
     bool aside = target.exists(moved_control_path);
     if (!control && !aside)
-        throw Error(ErrorCode::data_corrupted, format("\"%s\" does not exist", target.absolute(control_path).c_str()),
+        throw Error(ErrorCode::data_corrupted, format("\"%s\" does not exist", target.absolute(control_file_path).c_str()),
                     "", "The target must be the data directory of a PostgreSQL server.");
     if (!control)
         return StagingState::committed;
@@ -162,10 +160,10 @@ void commit(const TargetDirectory &target, const StagedPlan &plan, const std::st
     // Last: whoever misses pg_control finds the note, and a run that ends before this leaves none.
     std::string note = note_text(command);
     target.write_file(note_path, {reinterpret_cast<const unsigned char *>(note.data()), note.size()}, sync);
-    target.rename(control_path, moved_control_path);
+    target.rename(control_file_path, moved_control_path);
     if (sync) {
         target.sync(staging_name);
-        target.sync_parent(control_path);
+        target.sync_parent(control_file_path);
     }
 }
 
