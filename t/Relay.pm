@@ -7,8 +7,9 @@
 #
 # Options:
 #   rewrite => sub ($message) for each message of the source. $message has connection (from 1), type,
-#       body, columns (names, of the result under way), values (of a DataRow; undef for NULL), and send (sub: bytes to the
-#       tool, false when it is gone). Returns undef (passes unchanged) or the bytes to pass instead.
+#       body, columns (names, of the result under way), values (of a DataRow; undef for NULL), send (sub: bytes to the
+#       tool, false when it is gone), and wait_read (sub: returns when the tool has read all it was sent, or is gone).
+#       Returns undef (passes unchanged) or the bytes to pass instead.
 #   trouble_after => bytes: then, once, `trouble` happens:
 #       'cut'      all connections end, new ones are served again
 #       'reset'    the same, with resets instead of orderly ends
@@ -27,7 +28,8 @@ use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use POSIX ();
-use Socket qw(SOL_SOCKET SO_LINGER);
+use Socket qw(SOL_SOCKET SO_LINGER sockaddr_in);
+use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(message data_row int2 int4 int8 int8_array);
 
@@ -169,6 +171,16 @@ sub send_all
 	return 1;
 }
 
+# Bytes that lie in the kernel for the other end of this connection, which is on this machine. 0 if it is gone.
+sub unread
+{
+	my ($socket) = @_;
+	my ($own, $other) = map { $_ ? sprintf('%04X', (sockaddr_in($_))[0]) : return 0 } getsockname($socket), getpeername($socket);
+	open my $table, '<', '/proc/net/tcp' or die "could not open /proc/net/tcp: $!";
+	for (<$table>) { return hex($1) if /^ *\d+: \w+:$other \w+:$own 01 \w+:(\w+)/; }
+	return 0;
+}
+
 sub close_pair
 {
 	my ($self, $pair) = @_;
@@ -225,6 +237,7 @@ sub rewritten
 			$out = '';
 			return $sent;
 		};
+		$message{wait_read} = sub { usleep(1000) while unread($pair->{tool}); };
 		$out .= $self->{rewrite}->(\%message) // $whole;
 	}
 	substr($pair->{buffer}, 0, $at) = '';
