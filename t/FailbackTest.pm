@@ -32,7 +32,7 @@ our @EXPORT = qw(
   start_primary add_standby promote wait_streaming
   create_upsert_table upsert upsert_start pgbench_start pgbench_finish write_sql
   tool is_pg_rewind source_conninfo run_tool failback failback_slowly failback_ok
-  needed_or_skip same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
+  cut_off needed_or_skip same_rows ends_equal fingerprint changed_files refused_ok controldata files_below wait_until
   timeline_of last_wal_file stop_clean flip_bit keep_twin adopt_twin rewind_twin same_files_ok
 );
 
@@ -217,6 +217,22 @@ sub wait_until
 }
 
 # --- Work that servers do ---
+
+# Deletes the rows, at the end of the table, that the condition chooses, and has VACUUM cut them off, to half of the table's
+# size or less if no more is said (bytes). Not every VACUUM does: one page that another process of the server has pinned stays,
+# with all before it, and the next passes it over, as dead items in under 2 % of the pages are not worth a scan of the indexes.
+sub cut_off
+{
+	my ($node, $table, $condition, $size) = @_;
+	my $now = sub { $node->safe_psql('postgres', "SELECT pg_relation_size('$table')") };
+	$size //= int($now->() / 2);
+	$node->safe_psql('postgres', "DELETE FROM $table WHERE $condition");
+	wait_until("$table of " . $node->name . " is cut to $size bytes", sub {
+		note(($node->psql('postgres', "VACUUM (INDEX_CLEANUP ON, VERBOSE) $table"))[2]);
+		return $now->() <= $size;
+	});
+	return;
+}
 
 # The workload that the literature on failback uses: a table of up to 5,000,000 ids, and an upsert.
 sub create_upsert_table

@@ -125,13 +125,13 @@ SQL
 UPDATE kept SET t = '$name' || id WHERE id % 50 = 0;
 INSERT INTO kept SELECT i, '$name' || i FROM generate_series(20001, 23000) i;
 UPDATE spaced SET t = '$name' WHERE i % 40 = 0;
-DELETE FROM shortened WHERE i > 9000;
 DROP TABLE dropped_on_$name;
 CREATE TABLE made_on_$name AS SELECT i, md5(i::text) AS t FROM generate_series(1, 25000) i;
 CREATE TABLE spaced_on_$name TABLESPACE space AS SELECT i, md5(i::text) AS t FROM generate_series(1, 25000) i;
 CREATE TABLE small_on_$name AS SELECT i FROM generate_series(1, 5000) i;
 SQL
-		$node->safe_psql('postgres', $_) for ('VACUUM shortened', 'TRUNCATE dropped_on_' . ($name eq 'old' ? 'new' : 'old'));
+		cut_off($node, 'shortened', 'i > 9000');
+		$node->safe_psql('postgres', 'TRUNCATE dropped_on_' . ($name eq 'old' ? 'new' : 'old'));
 	}
 	# A file that is longer here.
 	$old->safe_psql('postgres', "INSERT INTO shortened SELECT i, md5(i::text) FROM generate_series(30000, 33000) i");
