@@ -100,7 +100,7 @@ sub sends_for_ever
 sub entry
 {
 	my ($path, $kind, %more) = @_;
-	return data_row($path, $kind // 'f', int8($more{size} // 10), int4(0600), int8(0), $more{link}, undef);
+	return data_row($path, $kind // 'f', int8($more{size} // 10), int4(0600), int8($more{time} // 0), $more{link}, undef);
 }
 
 sub lists { my @entries = @_; return sends('link_target', join('', @entries)); }
@@ -151,6 +151,7 @@ lie_ok('a tablespace directory of another cluster', $no_server,
 # --- Sizes and shapes ---
 lie_ok("a size of $_->[0]", $_->[2] // qr/error: the source listed "big" with an impossible size/, lists(entry('big', 'f', size => $_->[1]))) for (
 	[ '-1', -1 ], [ '2^63 - 1', 9223372036854775807 ], [ '2^53', 2**53, qr/not enough space/ ]);
+lie_ok('a time after all times', qr/error: the source listed "big" with an impossible time/, lists(entry('big', 'f', time => 9223372036854775807)));
 lie_ok('sizes whose sum overflows', qr/error: the source lists files of an impossible size/,
 	lists(map { entry("big$_", 'f', size => 2**53) } 1 .. 2000));
 lie_ok('a null for a path', qr/error: the source sent a null/, changed_row('link_target', path => undef));

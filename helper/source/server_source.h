@@ -15,9 +15,6 @@ struct ServerSourceOptions {
     std::shared_ptr<RateLimiter> rate_limiter; // may be null
 };
 
-// The version of the extension that this program works with (pg_extension.extversion).
-inline constexpr const char *required_extension_version = "1.0";
-
 class ServerSource : public Source {
 public:
     // Connects, and checks that the extension is there, of the right version, and that the role may execute
@@ -56,11 +53,7 @@ private:
     // Runs `work`, and after a broken connection again on a new one that holds the same WAL.
     template <typename Work> auto with_reconnects(Work work) -> decltype(work());
     void reconnect();
-    SourceState read_state();
-    RecoveryEnd read_recovery_end();
     void hold(Lsn from);
-    void find_extension();
-    void check_privileges();
 
     ServerSourceOptions options_;
     std::unique_ptr<Connection> connection_;
