@@ -1,7 +1,7 @@
 #include "common/beneath.h"
 
 #include "common/error.h"
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "common/test_directory.h"
 
 #include <cerrno>

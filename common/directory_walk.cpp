@@ -2,6 +2,7 @@
 
 #include "common/error.h"
 #include "common/path_rules.h"
+#include "common/path_text.h"
 
 #include <dirent.h>
 #include <sys/stat.h>

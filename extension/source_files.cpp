@@ -2,6 +2,7 @@
 
 #include "common/beneath.h"
 #include "common/path_rules.h"
+#include "common/path_text.h"
 #include "extension/pg_compat.h"
 
 #include <cerrno>

@@ -1,6 +1,7 @@
 #include "helper/phases/access_problems.h"
 
 #include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/pg_frontend.h"
 
 #include <algorithm>

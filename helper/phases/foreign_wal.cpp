@@ -1,6 +1,6 @@
 #include "helper/phases/foreign_wal.h"
 
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/phases/manifests.h"
 #include "helper/plan/wal_plan.h"
 

@@ -3,6 +3,7 @@
 #include "common/checksum.h"
 #include "common/directory_walk.h"
 #include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/pg_compat.h"
 #include "helper/phases/low_settings.h"
 #include "helper/phases/own_keys.h"

@@ -1,6 +1,6 @@
 #include "helper/phases/mounts.h"
 
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/target/staging.h"
 
 #include <cerrno>

@@ -1,6 +1,6 @@
 #include "helper/phases/make_plan.h"
 
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/phases/access_problems.h"
 #include "helper/phases/mounts.h"
 #include "helper/phases/space.h"

@@ -1,7 +1,7 @@
 #include "helper/phases/space.h"
 
 #include "common/error.h"
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/phases/access_problems.h"
 #include "helper/report/summary.h"
 #include "helper/target/staging.h"

@@ -1,6 +1,6 @@
 #include "helper/phases/transfer.h"
 
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/cancel.h"
 #include "helper/cluster/backup_label.h"
 #include "helper/target/earlier_staging.h"

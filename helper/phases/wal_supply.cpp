@@ -1,6 +1,6 @@
 #include "helper/phases/wal_supply.h"
 
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/cluster/target_settings.h"
 #include "helper/target/staging.h"
 

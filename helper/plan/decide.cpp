@@ -2,6 +2,7 @@
 
 #include "common/error.h"
 #include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/plan/relation_extents.h"
 
 #include <algorithm>

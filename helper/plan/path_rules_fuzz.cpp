@@ -1,5 +1,6 @@
 // Paths as the source lists them (common/path_rules.h; common/ is built into the extension too and has no fuzzers).
 #include "common/path_rules.h"
+#include "common/path_text.h"
 
 #include "helper/fuzz.h"
 

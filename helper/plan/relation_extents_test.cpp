@@ -1,5 +1,7 @@
 #include "helper/plan/relation_extents.h"
 
+#include "helper/plan/test_sizes.h"
+
 #include <gtest/gtest.h>
 
 #include <ostream>
@@ -13,7 +15,6 @@ void PrintTo(const Extent &extent, std::ostream *out)
 namespace {
 
 constexpr RelationId relation{1663, 5, 16384};
-constexpr int64_t block_bytes = 8192;
 constexpr uint32_t segment_blocks = 16;
 
 using Extents = std::vector<Extent>;

@@ -1,6 +1,7 @@
 #include "helper/source/server_answers.h"
 
 #include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/source/wire_format.h"
 
 namespace failback {

@@ -2,6 +2,7 @@
 
 #include "common/error.h"
 #include "common/path_rules.h"
+#include "common/path_text.h"
 #include "common/payload_compression.h"
 #include "helper/cluster/control_file.h"
 #include "helper/target/parallel.h"

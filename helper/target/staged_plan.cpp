@@ -1,7 +1,7 @@
 #include "helper/target/staged_plan.h"
 
 #include "common/checksum.h"
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/target/byte_codec.h"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #include "helper/target/staged_plan.h"
 
 #include "common/checksum.h"
-#include "common/path_rules.h"
+#include "common/path_text.h"
 #include "helper/fuzz.h"
 
 namespace failback {

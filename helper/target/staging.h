@@ -4,7 +4,6 @@
 // of its own, so that every staged file can be renamed into place.
 #pragma once
 
-#include "common/path_rules.h"
 #include "helper/target/staged_plan.h"
 #include "helper/target/target_dir.h"
 

@@ -1,5 +1,7 @@
 #include "helper/target/staging.h"
 
+#include "common/path_rules.h"
+
 #include "common/error.h"
 #include "common/test_directory.h"
 #include "helper/target/check.h"

@@ -1,45 +1,22 @@
 #include "helper/wal/wal_scan.h"
 
-#include "helper/wal/test_wal.h"
+#include "helper/wal/test_scan.h"
 
 #include <gtest/gtest.h>
 
 namespace failback {
 namespace {
 
+using test::blocks_of;
 using test::bytes_of;
+using test::options_for;
+using test::table;
 using test::TestBlock;
 using test::TestRecord;
 using test::TestWal;
+using test::touching;
 
-const RelationId table{1663, 5, 16384};
 const RelationId other_table{1663, 5, 16385};
-
-WalScanOptions options_for(const TestWal &wal, Lsn start, Lsn divergence)
-{
-    WalScanOptions options;
-    options.history = &wal.history();
-    options.segment_size = wal.segment_size();
-    options.system_identifier = TestWal::system_identifier;
-    options.start = start;
-    options.divergence = divergence;
-    return options;
-}
-
-TestRecord touching(uint32_t block, RelationId relation = table, ForkKind fork = ForkKind::main)
-{
-    return {.blocks = {TestBlock{.relation = relation, .block = block, .fork = fork, .data_bytes = 30}}};
-}
-
-std::vector<uint32_t> blocks_of(const WalScanResult &result, RelationId relation = table)
-{
-    std::vector<uint32_t> blocks;
-    for (const BlockRun &run : result.blocks.runs(relation, 0, 1000000)) {
-        for (uint32_t i = 0; i < run.count; ++i)
-            blocks.push_back(run.first + i);
-    }
-    return blocks;
-}
 
 PgRelation pg_relation(const RelationId &relation)
 {
@@ -278,101 +255,6 @@ TEST(WalScan, DoesNotTrustWhatItDoesNotKnow)
         EXPECT_EQ(blocks_of(result), (std::vector<uint32_t>{7, 8})); // block references are read all the same
         EXPECT_FALSE(scan_wal(wal, options_for(wal, start, Lsn{0x2000000})).untrusted); // common: replay covers it
     }
-}
-
-TEST(WalScan, ReadsUpToAKnownEnd)
-{
-    TestWal wal;
-    Lsn start = wal.append(touching(1));
-    wal.append_sized(wal.room_in_page()); // ends with its page
-    Lsn end = wal.end();
-    wal.append(touching(2));
-    WalScanOptions options = options_for(wal, start, start);
-    for (Lsn known_end : {end, end + SizeOfXLogShortPHD}) {
-        options.known_end = known_end;
-        WalScanResult result = scan_wal(wal, options);
-        EXPECT_EQ(result.end_of_wal, end);
-        EXPECT_EQ(blocks_of(result), std::vector<uint32_t>{1});
-    }
-}
-
-TEST(WalScan, ReportsAGapBeforeTheKnownEnd)
-{
-    TestWal wal;
-    Lsn start = wal.append(touching(1));
-    Lsn damaged = wal.append(touching(2));
-    wal.append(touching(3));
-    WalScanOptions options = options_for(wal, start, start);
-    options.known_end = wal.end();
-    EXPECT_NO_THROW(scan_wal(wal, options));
-    *(wal.at(damaged) + 30) ^= 1;
-    try {
-        scan_wal(wal, options);
-        FAIL() << "no error";
-    } catch (const Error &error) {
-        EXPECT_EQ(error.code(), ErrorCode::data_corrupted);
-        EXPECT_NE(std::string(error.what()).find(damaged.text()), std::string::npos) << error.what();
-        EXPECT_NE(error.detail().find("000000010000000000000100"), std::string::npos) << error.detail();
-    }
-    options.known_end = {};
-    EXPECT_EQ(scan_wal(wal, options).end_of_wal, damaged); // a crash: this is where WAL ends
-    options.at_least = damaged;
-    EXPECT_NO_THROW(scan_wal(wal, options));
-    options.at_least = damaged + 8;
-    EXPECT_THROW(scan_wal(wal, options), Error);
-}
-
-TEST(WalScan, ReportsAMissingSegment)
-{
-    TestWal wal;
-    Lsn start = wal.append(touching(1));
-    wal.append_switch();
-    wal.append(touching(2));
-    WalScanOptions options = options_for(wal, start, start);
-    options.known_end = wal.end();
-    wal.remove_segment(1, wal.last());
-    try {
-        scan_wal(wal, options);
-        FAIL() << "no error";
-    } catch (const Error &error) {
-        EXPECT_EQ(error.code(), ErrorCode::undefined_file);
-        EXPECT_NE(error.detail().find("000000010000000000000101"), std::string::npos) << error.detail();
-    }
-    options.known_end = {};
-    EXPECT_EQ(scan_wal(wal, options).end_of_wal.value, 0x1010000u);
-    wal.remove_segment(1, start);
-    EXPECT_THROW(scan_wal(wal, options), Error); // not even the first record
-}
-
-TEST(WalScan, FollowsTheHistory)
-{
-    TestWal wal;
-    Lsn start = wal.append(touching(1));
-    wal.begin_timeline(2);
-    Lsn divergence = wal.next_start();
-    wal.append(touching(2));
-    wal.append_sized(100000);
-    wal.begin_timeline(3);
-    wal.append(touching(3));
-    EXPECT_EQ(blocks_of(scan_wal(wal, options_for(wal, start, divergence))), (std::vector<uint32_t>{2, 3}));
-}
-
-TEST(WalScan, TellsProgressAndCanBeCancelled)
-{
-    TestWal wal;
-    Lsn start = wal.append(touching(1));
-    for (int i = 0; i < 40; ++i)
-        wal.append_sized(10000);
-    int calls = 0;
-    WalScanOptions options = options_for(wal, start, start);
-    options.progress = [&](Lsn at) {
-        ++calls;
-        EXPECT_LE(at, wal.end());
-    };
-    scan_wal(wal, options);
-    EXPECT_EQ(calls, 6); // 400 kB in segments of 64 kB
-    options.progress = [&](Lsn) { throw Error(ErrorCode::internal, "cancelled"); };
-    EXPECT_THROW(scan_wal(wal, options), Error);
 }
 
 TEST(WalScan, RefusesARecordThatIsTooShortForItsKind)
