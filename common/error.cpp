@@ -22,6 +22,17 @@ std::string format(const char *fmt, ...)
     return text;
 }
 
+std::string problem_lines(const std::vector<std::string> &problems)
+{
+    constexpr size_t max_problems = 50;
+    std::string all;
+    for (size_t i = 0; i < problems.size() && i < max_problems; i++)
+        all += (i > 0 ? "\n" : "") + problems[i];
+    if (problems.size() > max_problems)
+        all += format("\n(and %zu more)", problems.size() - max_problems);
+    return all;
+}
+
 Error io_error(const char *verb, const std::string &path, int errnum)
 {
     // std::error_code::message() is thread-safe where strerror() need not be.

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace failback {
 
@@ -43,6 +44,9 @@ private:
 
 // printf into a std::string (g++ 12 has no std::format).
 [[gnu::format(printf, 1, 2)]] std::string format(const char *fmt, ...);
+
+// Several problems as lines, for a detail; from the 51st on only their number.
+std::string problem_lines(const std::vector<std::string> &problems);
 
 // "could not VERB \"PATH\": strerror", with the given errno value.
 Error io_error(const char *verb, const std::string &path, int errnum);

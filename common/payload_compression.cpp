@@ -6,8 +6,10 @@
 #include <lz4hc.h>
 #include <zstd.h>
 
+#include <algorithm>
 #include <climits>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <string>
@@ -111,6 +113,19 @@ constexpr CompressionAlgorithm compression_algorithms[] = {
 };
 
 } // namespace
+
+bool is_compression_id(int16_t number)
+{
+    return std::any_of(std::begin(compression_algorithms), std::end(compression_algorithms),
+                       [&](const CompressionAlgorithm &algorithm) { return static_cast<int16_t>(algorithm.id) == number; });
+}
+
+CompressionId compression_id(int16_t number)
+{
+    if (!is_compression_id(number))
+        throw Error(ErrorCode::data_corrupted, format("unrecognized compression method %d", number));
+    return static_cast<CompressionId>(number);
+}
 
 const CompressionAlgorithm &find_compression(std::string_view name)
 {

@@ -24,6 +24,11 @@ struct CompressionAlgorithm {
     void (*decompress)(std::span<const unsigned char> in, std::span<unsigned char> out);
 };
 
+// A number that came from the wire or from a file. Throws Error(data_corrupted) unless it is one of these: cut to the width of the
+// enumeration, 256 would be taken for none.
+CompressionId compression_id(int16_t number);
+bool is_compression_id(int16_t number);
+
 // Throw Error(invalid_parameter) / Error(data_corrupted) for an unknown one.
 const CompressionAlgorithm &find_compression(std::string_view name);
 const CompressionAlgorithm &find_compression(CompressionId id);

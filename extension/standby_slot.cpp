@@ -85,7 +85,13 @@ Datum reserve_slot(FunctionCallInfo fcinfo)
         acquire_existing_slot(slot, name);
     else
         create_slot(name);
-    point_slot(held);
+    try {
+        point_slot(held);
+    } catch (...) {
+        // Whoever caught the error would have it still; a new one goes.
+        pg_call([] { ReplicationSlotRelease(); });
+        throw;
+    }
     if (!slot)
         strlcpy(made_here, name, NAMEDATALEN);
     pg_call([] { ReplicationSlotRelease(); });

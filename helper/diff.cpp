@@ -6,7 +6,7 @@
 #include "helper/phases/inspect.h"
 #include "helper/phases/manifests.h"
 #include "helper/report/difference_report.h"
-#include "helper/report/json.h"
+#include "helper/report/report_file.h"
 #include "helper/target/staging.h"
 
 #include <cerrno>
@@ -33,7 +33,7 @@ public:
         } catch (const Error &error) {
             progress_.break_line();
             found_.error = error.what();
-            write();
+            write_failure_report(options_.report, report());
             throw;
         }
         progress_.finish();
@@ -45,7 +45,8 @@ public:
             if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
                 throw io_error("write", "standard output", errno);
         }
-        write();
+        if (!options_.report.empty())
+            write_report(options_.report, report());
     }
 
 private:
@@ -85,11 +86,10 @@ private:
             found_.names[id] = {name.database, name.name, name.kind};
     }
 
-    void write()
+    std::string report()
     {
         found_.seconds = progress_.total_seconds();
-        if (!options_.report.empty())
-            write_report(options_.report, difference_json(found_));
+        return difference_json(found_);
     }
 
     const Options &options_;
@@ -105,14 +105,14 @@ private:
 
 void run_diff(const Options &options, const std::string &argv0)
 {
+    check_report(options.report);
     std::optional<Diff> work;
     try {
         work.emplace(options, argv0);
     } catch (const Error &error) {
         DifferenceReport report;
         report.error = error.what();
-        if (!options.report.empty())
-            write_report(options.report, difference_json(report));
+        write_failure_report(options.report, difference_json(report));
         throw;
     }
     work->run();

@@ -15,6 +15,7 @@
 #include "helper/phases/transfer.h"
 #include "helper/plan/room_to_grow.h"
 #include "helper/report/json.h"
+#include "helper/report/report_file.h"
 #include "helper/target/earlier_staging.h"
 #include "helper/target/staging.h"
 
@@ -49,7 +50,8 @@ public:
         } catch (const std::exception &error) {
             failed(Error(ErrorCode::internal, error.what()));
         }
-        report();
+        summarize();
+        write();
     }
 
 private:
@@ -60,7 +62,8 @@ private:
         Error error = only_looking_ ? with_access_problems(first, target_) : first;
         summary_.outcome = Outcome::failed;
         summary_.error = error.what();
-        report();
+        summarize();
+        write_failure_report(options_.report, summary_json(summary_));
         throw error;
     }
 
@@ -71,9 +74,11 @@ private:
         only_looking_ = false;
         switch (completion_.complete_earlier_run()) {
         case EarlierRun::completed:
-            warn_if_no_standby(context_, {});
-            pg_log_info("Done!");
-            return;
+            // It may have been another command, for another source; or there has been another failover since.
+            pg_log_info("the interrupted run is complete");
+            completed_earlier_ = true;
+            finder_.accept_level_target();
+            break;
         case EarlierRun::unclear:
             finder_.compare_because("a server has been started since an earlier run, perhaps on half of its work");
             break;
@@ -83,15 +88,36 @@ private:
         completion_.begin_staging();
         only_looking_ = true;
         ControlFile target_control = inspect_target(context_);
-        auto [opened, server] = open_source(context_);
-        server_ = server;
-        Source &source = *opened;
+        OpenedSource opened;
+        try {
+            opened = open_source(context_);
+        } catch (const Error &error) {
+            if (!completed_earlier_ || error.code() == ErrorCode::cancelled)
+                throw;
+            end_without_source(error);
+            return;
+        }
+        server_ = opened.server;
+        Source &source = *opened.source;
         Inspection inspection = inspect(context_, std::move(target_control), source);
         while (auto reason = reason_to_begin_again(inspection, source)) {
             // The target is untouched; what was staged is of use where the source still has the same.
             finder_.compare_because(*reason);
             completion_.set_aside_fetched();
         }
+    }
+
+    // The interrupted run needed no source to be completed. What this command asks for beside that may need one.
+    void end_without_source(const Error &error)
+    {
+        if (options_.write_recovery_conf && !has_signal_file(target_, {}))
+            throw Error(error.code(), format("the interrupted run is complete, but -R could not be carried out: %s", error.what()),
+                        error.detail(), "Run the command again when the source can be reached. Until then do not start a server on the"
+                        " target: it would be a second primary.");
+        summary_.warnings.push_back(format("the interrupted run is complete, but the source could not be asked whether the target is level"
+                                           " with it: %s", error.what()));
+        warn_if_no_standby(context_, {});
+        pg_log_info("Done!");
     }
 
     // Nothing when all is done.
@@ -172,10 +198,10 @@ private:
 
     bool takes_sources_configuration() const { return options_.config_files == ConfigFiles::source; }
 
-    // What -R and --slot need of both sides: warns of what the DBA can still mend, returns what would end the run.
+    // What --config-file, -R and --slot need of both sides: warns of what the DBA can still mend, returns what would end the run.
     std::vector<std::string> check_standby_to_be(bool sources_configuration)
     {
-        std::vector<std::string> problems;
+        std::vector<std::string> problems = {missing_config_file(context_)};
         if (options_.write_recovery_conf)
             warn_of_role(context_, *server_);
         if (options_.write_recovery_conf && !sources_configuration)
@@ -212,7 +238,7 @@ private:
     void no_rewind_required(const Inspection &inspection)
     {
         progress_.finish();
-        pg_log_info("no rewind required");
+        pg_log_info(completed_earlier_ ? "the target is level with the source" : "no rewind required");
         // Nothing is taken from the source here, its configuration neither.
         std::vector<std::string> problems = check_standby_to_be(false);
         warn_of_low_settings(context_, inspection);
@@ -220,7 +246,8 @@ private:
         if (options_.write_recovery_conf || !problems.empty())
             check_target({}, {}, problems);
         only_looking_ = false;
-        summary_.outcome = Outcome::no_rewind_required;
+        if (!completed_earlier_)
+            summary_.outcome = Outcome::no_rewind_required;
         warn_if_no_standby(context_, {});
         if (options_.dry_run) {
             remove_foreign_wal(context_, inspection); // only tells
@@ -284,7 +311,7 @@ private:
                 pg_log_warning("%s", warning.c_str());
     }
 
-    void report()
+    void summarize()
     {
         struct rusage usage;
         if (::getrusage(RUSAGE_SELF, &usage) == 0)
@@ -293,8 +320,19 @@ private:
         tell_warnings();
         if (summary_.outcome != Outcome::failed)
             log_summary(summary_);
-        if (!options_.report.empty())
+    }
+
+    void write()
+    {
+        if (options_.report.empty())
+            return;
+        try {
             write_report(options_.report, summary_json(summary_));
+        } catch (const Error &error) {
+            if (summary_.outcome != Outcome::done)
+                throw;
+            throw Error(error.code(), format("the target is complete, but the report was not written: %s", error.what()));
+        }
     }
 
     const Options &options_;
@@ -304,6 +342,7 @@ private:
     Context context_;
     DifferenceFinder finder_{context_};
     Completion completion_{context_};
+    bool completed_earlier_ = false; // an interrupted run: the target is what that one made of it
     bool only_looking_ = true; // the target is as it was, and what is wrong with its files is yet to be told
     std::set<std::string> told_; // warnings
     ServerSource *server_ = nullptr; // the source, if it is a server; -R and --slot ask for one
@@ -313,6 +352,7 @@ private:
 
 void run_failback(const Options &options, const std::string &argv0, const std::string &command_line)
 {
+    check_report(options.report);
     std::optional<Failback> work;
     try {
         work.emplace(options, argv0, command_line);
@@ -321,8 +361,7 @@ void run_failback(const Options &options, const std::string &argv0, const std::s
         Summary summary;
         summary.outcome = Outcome::failed;
         summary.error = error.what();
-        if (!options.report.empty())
-            write_report(options.report, summary_json(summary));
+        write_failure_report(options.report, summary_json(summary));
         throw;
     }
     work->run();

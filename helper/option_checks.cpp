@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 namespace failback {
 
@@ -24,6 +25,15 @@ constexpr CommandRow commands[] = {
     {"verify", Command::verify, verify_options},
 };
 
+// As it was called, with its command: both have a --help of their own.
+std::string name_of(const Options &options)
+{
+    for (const CommandRow &row : commands)
+        if (row.command == options.command)
+            return options.program + " " + std::string(row.word);
+    return options.program;
+}
+
 void check_command(const Options &options, const std::vector<std::string> &given)
 {
     if (options.command == Command::failback)
@@ -34,7 +44,7 @@ void check_command(const Options &options, const std::vector<std::string> &given
         bool is_source = name == "source-server" || name == "source-pgdata";
         bool common = name == "target-pgdata" || (is_source && options.command != Command::verify);
         if (!common && std::find(row.options.begin(), row.options.end(), name) == row.options.end())
-            throw usage_error(options.program, format("option --%s cannot be used with command \"%s\"", name.c_str(),
+            throw usage_error(name_of(options), format("option --%s cannot be used with command \"%s\"", name.c_str(),
                                                       std::string(row.word).c_str()));
     }
 }
@@ -42,7 +52,7 @@ void check_command(const Options &options, const std::vector<std::string> &given
 // pg_rewind's checks, in its order and words.
 void check_combinations(const Options &options, const std::vector<std::string> &given)
 {
-    const std::string &program = options.program;
+    const std::string program = name_of(options);
     // May be given as an empty string: then the environment (PGHOST, PGUSER and so on) says it all.
     bool server = std::find(given.begin(), given.end(), "source-server") != given.end();
     if (options.source_pgdata.empty() && !server && options.command != Command::verify)
@@ -53,6 +63,10 @@ void check_combinations(const Options &options, const std::vector<std::string> &
         throw usage_error(program, "no target data directory specified (--target-pgdata)");
     if (options.write_recovery_conf && !server)
         throw usage_error(program, "no source server information (--source-server) specified for --write-recovery-conf");
+    // Of a script whose variable is empty.
+    for (auto [name, value] : {std::pair{"slot", &options.slot}, {"report", &options.report}, {"restore-command", &options.restore_command}})
+        if (value->empty() && std::find(given.begin(), given.end(), name) != given.end())
+            throw usage_error(program, format("option --%s requires a value that is not empty", name));
     if (options.create_slot && options.slot.empty())
         throw usage_error(program, "--create-slot needs a name given with --slot");
     if (options.explain_mode && options.mode != Mode::automatic)
@@ -84,7 +98,7 @@ void check_options(const Options &options, const std::vector<std::string> &given
     check_command(options, given);
     check_combinations(options, given);
     if (!arguments.empty())
-        throw usage_error(options.program, format("too many command-line arguments (first is \"%s\")", arguments.front().c_str()));
+        throw usage_error(name_of(options), format("too many command-line arguments (first is \"%s\")", arguments.front().c_str()));
 }
 
 } // namespace failback

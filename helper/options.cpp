@@ -4,6 +4,7 @@
 #include "helper/option_checks.h"
 #include "helper/option_values.h"
 
+#include <algorithm>
 #include <cstring>
 #include <getopt.h>
 #include <unistd.h>
@@ -73,6 +74,49 @@ constexpr option long_options[] = {
     {nullptr, 0, nullptr, 0},
 };
 
+// pg_rewind's own: a prefix of one of these is as good as the whole, for what calls us by its name.
+constexpr std::string_view options_of_pg_rewind[] = {
+    "restore-target-wal", "target-pgdata", "source-pgdata",       "source-server", "dry-run",     "no-sync", "progress",
+    "write-recovery-conf", "config-file",  "no-ensure-shutdown",  "debug",         "sync-method", "version", "help",
+};
+
+// The long options that begin with what `argument` ("--prefix" or "--prefix=value") says.
+std::vector<const option *> options_meant(std::string_view argument)
+{
+    std::vector<const option *> meant;
+    if (!argument.starts_with("--"))
+        return meant;
+    std::string_view prefix = argument.substr(2, argument.find('=') - 2);
+    for (const option *known = long_options; known->name != nullptr; known++)
+        if (!prefix.empty() && std::string_view(known->name).starts_with(prefix))
+            meant.push_back(known);
+    return meant;
+}
+
+// One that is ambiguous only among what pg_rewind does not have.
+const option *meant_by_pg_rewind(std::string_view argument)
+{
+    std::vector<const option *> meant = options_meant(argument);
+    std::erase_if(meant, [](const option *known) {
+        return std::find(std::begin(options_of_pg_rewind), std::end(options_of_pg_rewind), known->name) == std::end(options_of_pg_rewind);
+    });
+    return meant.size() == 1 ? meant.front() : nullptr;
+}
+
+// getopt_long(), to which such an abbreviation is unknown.
+int next_option(int argc, char *const argv[], bool as_pg_rewind)
+{
+    int letter = getopt_long(argc, argv, letters, long_options, nullptr);
+    if (letter != '?' || !as_pg_rewind || optopt != 0)
+        return letter;
+    const option *meant = meant_by_pg_rewind(argv[optind - 1]);
+    if (meant == nullptr)
+        return letter;
+    const option only[] = {*meant, {nullptr, 0, nullptr, 0}};
+    optind--; // glibc goes on where this points to
+    return getopt_long(argc, argv, letters, only, nullptr);
+}
+
 std::string base_name(const char *argv0)
 {
     const char *slash = std::strrchr(argv0, '/');
@@ -83,6 +127,15 @@ std::string base_name(const char *argv0)
 // that was given a value it does not take, and otherwise the unknown letter.
 Error unknown_option(const std::string &program, char *const argv[])
 {
+    std::vector<const option *> meant = options_meant(argv[optind - 1]);
+    if (optopt == 0 && meant.size() > 1) {
+        std::string names;
+        for (const option *known : meant)
+            names += (names.empty() ? "--" : ", --") + std::string(known->name);
+        std::string_view given(argv[optind - 1]);
+        return usage_error(program, format("option \"%s\" is ambiguous; it could be %s",
+                                           std::string(given.substr(0, given.find('='))).c_str(), names.c_str()));
+    }
     if (optopt == 0 || optopt > 255 || std::strchr(letters, optopt) != nullptr)
         return usage_error(program, format("unrecognized option \"%s\"", argv[optind - 1]));
     return usage_error(program, format("invalid option -- \"%c\"", optopt));
@@ -133,7 +186,7 @@ CommandLine parse_command_line(int argc, char *const argv[])
     optind = 0; // makes getopt start afresh
     opterr = 0;
     for (;;) {
-        int letter = getopt_long(argc, argv, letters, long_options, nullptr);
+        int letter = next_option(argc, argv, as_pg_rewind);
         if (letter == -1)
             break;
         note_given(letter, given);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,55 @@ Error error_of(const std::vector<std::string> &arguments)
         return error;
     }
     return Error(ErrorCode::internal, "none");
+}
+
+// Every prefix that pg_rewind takes for an option is one when we are called by its name, whatever we have beside it.
+TEST(Options, AbbreviationsOfPgRewind)
+{
+    const struct {
+        std::string name, value;
+        bool (*given)(const Options &);
+    } known[] = {
+        {"restore-target-wal", "", [](const Options &o) { return o.restore_target_wal; }},
+        {"target-pgdata", "=/t", [](const Options &o) { return o.target_pgdata == "/t"; }},
+        {"source-pgdata", "=/s", [](const Options &o) { return o.source_pgdata == "/s"; }},
+        {"source-server", "=host=s", [](const Options &o) { return o.source_server == "host=s"; }},
+        {"dry-run", "", [](const Options &o) { return o.dry_run; }},
+        {"no-sync", "", [](const Options &o) { return o.no_sync; }},
+        {"progress", "", [](const Options &o) { return o.progress; }},
+        {"write-recovery-conf", "", [](const Options &o) { return o.write_recovery_conf; }},
+        {"config-file", "=/c", [](const Options &o) { return o.config_file == "/c"; }},
+        {"no-ensure-shutdown", "", [](const Options &o) { return o.no_ensure_shutdown; }},
+        {"debug", "", [](const Options &o) { return o.debug; }},
+        {"sync-method", "=syncfs", [](const Options &o) { return o.sync_method == SyncMethod::syncfs; }},
+    };
+    for (const auto &option : known) {
+        for (size_t length = 1; length <= option.name.size(); length++) {
+            std::string prefix = option.name.substr(0, length);
+            auto fits = std::count_if(std::begin(known), std::end(known), [&](const auto &other) { return other.name.starts_with(prefix); });
+            std::vector<std::string> arguments = {"-D", "/d", "--" + prefix + option.value};
+            if (option.name != "source-pgdata" && option.name != "source-server")
+                arguments.insert(arguments.begin() + 2, "--source-server=x");
+            if (option.name == "target-pgdata")
+                arguments.erase(arguments.begin(), arguments.begin() + 2);
+            if (fits > 1) {
+                EXPECT_THROW(parse(arguments, "pg_rewind"), Error) << prefix;
+                continue;
+            }
+            try {
+                EXPECT_TRUE(option.given(parse(arguments, "pg_rewind").options)) << prefix;
+            } catch (const Error &error) {
+                ADD_FAILURE() << prefix << ": " << error.what();
+            }
+        }
+    }
+    // A value of its own, and what is no option at all.
+    EXPECT_EQ(parse({"--t", "--ta", "--source-server=x", "--config", "/c", "--r"}, "pg_rewind").options.config_file, "/c");
+    EXPECT_TRUE(parse({"--t", "--ta", "--source-server=x", "--config", "/c", "--r"}, "pg_rewind").options.restore_target_wal);
+    EXPECT_EQ(parse({"--ver"}, "pg_rewind").action, CommandAction::show_version);
+    EXPECT_THROW(parse({"-D", "/d", "--source-server=x", "--zzz"}, "pg_rewind"), Error);
+    EXPECT_STREQ(error_of({"-D", "/d", "--source-server=x", "--config=/c"}).what(),
+                 "option \"--config\" is ambiguous; it could be --config-file, --config-files");
 }
 
 TEST(Options, Defaults)

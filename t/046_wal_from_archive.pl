@@ -36,6 +36,13 @@ if (!is_pg_rewind())
 	my ($succeeded, $output) = failback($old, $new, '-n');
 	like($output, qr/comparing contents, because .*WAL/, "without -c the WAL is missed");
 
+	# A command that fails for a reason of its own is not taken for an archive that lacks the segment without a word.
+	($succeeded, $output) = failback($old, $new, '-n', '--restore-command=echo "who are you?" >&2; exit 25');
+	like($output, qr/comparing contents, because .*WAL.*; restore_command for "[0-9A-F]{24}" ended with status 25 and printed: who are you\?/,
+		'what the restore command says is told');
+	($succeeded, $output) = failback($old, $new, '-n', '--mode=wal');
+	like($output, qr/segment "[0-9A-F]{24}".*hint: .*With -c, WAL that the target no longer has/s, 'without -c: which segment, and a hint');
+
 	# What recovery will not read goes as soon as it has been read here. All that the archive has comes from there, and each call
 	# notes how many are kept at the time.
 	my $wal = $old->data_dir . '/pg_wal';

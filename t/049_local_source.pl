@@ -134,6 +134,17 @@ $new->stop('fast');
 	$old->stop('fast');
 	keep_twin($old);
 	$new->stop('fast');
+	if (!is_pg_rewind())
+	{
+		# Whatever kind of file: in blocks, or whole.
+		my @files = map { $new->data_dir . "/$_" } ('base/1/1259', 'pg_xact/0000');
+		chmod 0, @files or die "chmod: $!";
+		my $all = join '.*', map { qr/could not open file "\Q$_\E": Permission denied/ } @files;
+		refused_ok("unreadable files of the source @$_", $old->data_dir, qr/error: the source has files that cannot be read.*$all/s,
+			'-D', $old->data_dir, '--source-pgdata', $new->data_dir, @$_)
+		  for (['-n'], []);
+		chmod 0600, @files;
+	}
 	local_failback_ok($old, $new);
 	is(readlink($old->data_dir . '/pg_wal'), "$place/old_wal", 'pg_wal still leads where it led');
 	is(join(' ', map { readlink } glob $old->data_dir . '/pg_tblspc/*'), "$place/old", 'so does the tablespace');

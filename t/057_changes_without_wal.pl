@@ -163,4 +163,27 @@ sub upsert_on { $_[0]->safe_psql('postgres', 'CREATE TABLE IF NOT EXISTS kept (i
 	index_agrees_ok($target, $standby, 'full_page_writes off');
 }
 
+# --- A file without WAL, replaced by a longer one while it is being copied: half of it, and no server would start ---
+{
+	my ($target, $standby) = two_servers('origins', conf => $quiet);
+	promote($standby);
+	my $add = sub {
+		my ($name) = @_;
+		$standby->safe_psql('postgres', "SELECT pg_replication_origin_create('$name'); SELECT pg_replication_origin_advance('$name', '0/1234'); CHECKPOINT");
+	};
+	$add->('early');
+	# What is staged is seen when the first of them is.
+	$standby->safe_psql('postgres', "CREATE TABLE $_ AS SELECT i, repeat(md5(i::text), 20) AS t FROM generate_series(1, 3000) i") for ('one', 'two', 'three');
+	upsert_on($target);
+	$target->stop('fast');
+	my $run = failback_slowly($target, $standby, \my $output, '-R', '--compress=none');
+	$add->('late');
+	ok($run->finish, 'a failback while an origin is added') or diag($output);
+	is(-s $target->data_dir . '/pg_logical/replorigin_checkpoint', -s $standby->data_dir . '/pg_logical/replorigin_checkpoint', 'the longer file');
+	$standby->safe_psql('postgres', 'ALTER ROLE failback_user REPLICATION');
+	$target->start(fail_ok => 1) or die 'the target does not start';
+	ok(wait_streaming($target, $standby), 'the target starts and streams');
+	same_rows($target, $standby);
+}
+
 done_testing();

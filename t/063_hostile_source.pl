@@ -5,6 +5,8 @@ use strict;
 use warnings;
 use FailbackTest;
 use FaultScene;
+use IO::Socket::UNIX;
+use POSIX ();
 use PostgreSQL::Test::Utils;
 use Relay;
 use Test::More;
@@ -107,6 +109,30 @@ sub lists { my @entries = @_; return sends('link_target', join('', @entries)); }
 
 my $unacceptable = qr/error: path ".*" is not acceptable/;
 my $no_server = qr/error: the source listed ".*", which no server has/;
+
+# --- Before one is logged in ---
+{
+	my $place = PostgreSQL::Test::Utils::tempdir_short;
+	my $listener = IO::Socket::UNIX->new(Type => SOCK_STREAM(), Local => "$place/.s.PGSQL.5432", Listen => 5) or die "socket: $!";
+	my $pid = fork() // die "fork: $!";
+	if ($pid == 0)
+	{
+		while (my $client = $listener->accept)
+		{
+			$client->sysread(my $startup, 8192);
+			my $notice = "SWARNING\0VWARNING\0C01000\0M\e]0;mine\a\e[31mpg_failback: all is well\0\0";
+			$client->syswrite(pack('CNN', ord('R'), 8, 0) . pack('CN', ord('N'), 4 + length $notice) . $notice);
+			$client->sysread(my $rest, 8192);
+		}
+		POSIX::_exit(0);
+	}
+	my ($succeeded, $output) = run_tool('-D', $target, "--source-server=host=$place port=5432 user=x dbname=x", '--timeout=5');
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	ok(!$succeeded, 'a notice before the login: fails');
+	unlike($output, qr/all is well|\e/, 'a notice before the login: is not shown');
+	is(join(' ', changed_files($was{target}, fingerprint($target))), '', 'a notice before the login: nothing changed');
+}
 
 # --- Names ---
 lie_ok("a path with $_->[0]", $unacceptable, lists(entry($_->[1]))) for (
@@ -244,8 +270,10 @@ lie_ok("content: $_->[0]", qr/error: the source sent $_->[1]/, sends('first_rang
 	[ 'an unfinished row without progress', 'a row without progress', chunk_row(results => [0], raw_size => 0, payload => '', finished => 0) ]);
 lie_ok('content: what cannot be unpacked', qr/error: .*(lz4|decompress|damaged|unpack)/,
 	sends('first_range', chunk_row(compression => 1, results => [1000], raw_size => 1000), instead => 1));
-lie_ok('content: a compression that there is not', qr/error: .*compression/,
-	sends('first_range', chunk_row(compression => 77, results => [1000], raw_size => 1000), instead => 1));
+# Of two bytes; in one, 256 would be none, and more would be read than has come.
+lie_ok("content: compression $_, which there is not", qr/error: the source sent data that is packed in an unknown way/,
+	sends('first_range', chunk_row(compression => $_, results => [1000], raw_size => 1000), instead => 1))
+  for (77, 256, -256);
 {
 	my $flipped = 0;
 	lie_ok('content: one bit of a later row', qr/error: the source sent data that does not match its checksum/, sub {

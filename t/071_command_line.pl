@@ -61,6 +61,10 @@ my @ours = (
 	[ qr/--max-rate/, '--max-rate=0' ],
 	[ qr/invalid value "1s"/, '--timeout=1s' ],
 	[ qr/--create-slot needs a name/, '--create-slot' ],
+	(map { [ qr/option $_ requires a value that is not empty/, "$_=" ] } '--slot', '--report', '--restore-command'),
+	[ qr/option "--config" is ambiguous; it could be --config-file, --config-files/, '--config=/x' ],
+	[ qr/could not create file "\/not\/there\.tmp"/, '--report=/not/there' ],
+	[ qr/could not write file "\/tmp": Is a directory/, '--report=/tmp' ],
 	[ qr/invalid tablespace mapping format/, '--tablespace-mapping=/only' ],
 	[ qr/not an absolute path/, '--tablespace-mapping=here=/there' ],);
 for my $case (@ours)

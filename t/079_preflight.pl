@@ -74,6 +74,7 @@ for my $row ([ 'no grant', $stranger, qr/permission denied|may not/ ], [ 'no ext
 chmod 0700, "$dir/pg_multixact/members";
 chmod 0600, @hidden, "$dir/$file{first}";
 
+my ($succeeded, $output);
 # -R adds to the target's own settings. Without it they need not be looked at.
 my $settings = "$dir/postgresql.auto.conf";
 append_to_file($settings, "# longer than the source's\n");
@@ -89,6 +90,15 @@ refused_ok("-R with linked settings, @$_", $dir, qr/target cannot be changed as 
   for (['-n'], []);
 ok((run_tool(@source, '-n'))[0], 'linked settings, without -R');
 rename "$settings.own", $settings or die "rename: $!";
+
+refused_ok("a configuration file that is not there, @$_", $dir, qr/configuration file "\Q$dir\E.conf", given with --config-file, does not exist/,
+	@source, "--config-file=$dir.conf", @$_)
+  for (['-n'], []);
+append_to_file($settings, "max_connections = many\n");
+($succeeded, $output) = run_tool(@source, '-n');
+ok($succeeded, 'settings that no server would take');
+like($output, qr/warning: could not read the target's settings: .*invalid value for parameter "max_connections".*is not known/, 'and what follows');
+truncate($settings, (-s $settings) - length("max_connections = many\n"));
 
 # Somebody else's: readable, not writable. Only root can make them (.ci/step-down, where it steps down from root).
 SKIP:
@@ -106,7 +116,7 @@ SKIP:
 }
 
 my $before = fingerprint($dir);
-my ($succeeded, $output) = run_tool(@source, '-n');
+($succeeded, $output) = run_tool(@source, '-n');
 ok($succeeded, '-n');
 is(join(' ', changed_files($before, fingerprint($dir))), '', '-n: nothing changed');
 like($output, qr/would fetch [\d.]+ [kMG]?B/, '-n: bytes');

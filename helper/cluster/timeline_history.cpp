@@ -1,5 +1,8 @@
 #include "helper/cluster/timeline_history.h"
 
+#include "common/path_text.h"
+
+#include <algorithm>
 #include <charconv>
 
 namespace failback {
@@ -44,7 +47,7 @@ bool parse_switch(std::string_view line, TimelineId &timeline, Lsn &end)
 {
     throw Error(ErrorCode::data_corrupted,
                 format("invalid line %d in timeline history file \"%s\": %s", number, std::string(name).c_str(), why),
-                format("The line is \"%s\".", std::string(line.substr(0, 200)).c_str()));
+                format("The line is \"%s\".", shown_path(line.substr(0, 200)).c_str()));
 }
 
 // 0 stands for "still growing": later than every position.
@@ -61,10 +64,9 @@ Lsn earlier_end(Lsn a, Lsn b)
 
 TimelineId TimelineHistory::timeline_at(Lsn lsn) const
 {
-    for (const TimelineEntry &entry : entries)
-        if (!entry.end.valid() || lsn < entry.end)
-            return entry.timeline;
-    return current();
+    auto found = std::partition_point(entries.begin(), entries.end(),
+                                      [&](const TimelineEntry &entry) { return entry.end.valid() && entry.end <= lsn; });
+    return found != entries.end() ? found->timeline : current();
 }
 
 TimelineHistory parse_timeline_history(std::string_view text, TimelineId current, std::string_view name)

@@ -66,13 +66,9 @@ void StagedContent::read(const Found &found)
     std::vector<unsigned char> unpacked;
     auto use = [&](const RedoRecord &record) {
         bool elsewhere = record.compression == content_elsewhere;
-        std::span<const unsigned char> content = record.payload;
-        auto compression = static_cast<CompressionId>(record.compression);
-        if (!elsewhere && compression != CompressionId::none) {
-            unpacked.resize(record.raw_size);
-            find_compression(compression).decompress(record.payload, unpacked);
-            content = unpacked;
-        }
+        std::span<const unsigned char> content;
+        if (!elsewhere)
+            content = redo_content(record, unpacked);
         for (const RedoPiece &piece : record.pieces) {
             if (piece.action >= earlier_.actions.size() || piece.length > row_payload_bytes)
                 return;

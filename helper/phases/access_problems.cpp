@@ -114,17 +114,6 @@ std::vector<std::string> find_access_problems(const TargetDirectory &target)
     return AccessCheck(target).run();
 }
 
-std::string problem_lines(const std::vector<std::string> &problems)
-{
-    constexpr size_t max_problems = 50;
-    std::string all;
-    for (size_t i = 0; i < problems.size() && i < max_problems; i++)
-        all += (i > 0 ? "\n" : "") + problems[i];
-    if (problems.size() > max_problems)
-        all += format("\n(and %zu more)", problems.size() - max_problems);
-    return all;
-}
-
 Error with_access_problems(const Error &error, const TargetDirectory &target)
 {
     if (error.code() == ErrorCode::cancelled)

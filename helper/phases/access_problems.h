@@ -13,9 +13,6 @@ namespace failback {
 // that a server writes in place and that cannot be written. Other people's files, settings and logs are not looked at.
 std::vector<std::string> find_access_problems(const TargetDirectory &target);
 
-// The problems as lines, from the 51st on only their number.
-std::string problem_lines(const std::vector<std::string> &problems);
-
 // The error that ended a run before its commit, on whichever side, with all these problems on the target; as it was if there
 // are none, or if somebody ended the run.
 Error with_access_problems(const Error &error, const TargetDirectory &target);

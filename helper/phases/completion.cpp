@@ -43,6 +43,7 @@ EarlierRun Completion::complete_earlier_run()
     check_staged(context_.target, staged, context_.options.jobs, [](int64_t) { check_cancelled(); });
     take_control_away();
     complete(staged);
+    finished_ = false; // what comes now is another run
     return EarlierRun::completed;
 }
 

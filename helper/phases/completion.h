@@ -11,7 +11,7 @@ namespace failback {
 
 enum class EarlierRun {
     none,      // nothing was left, or it has been cleared away: the target is as its server left it
-    completed, // it had committed, and has been completed now: nothing more is to be done
+    completed, // it had committed, and has been completed now: as its own command line wanted it
     unclear,   // cleared away, but a server has run on the target since, perhaps on half of the work
 };
 

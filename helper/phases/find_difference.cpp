@@ -35,7 +35,8 @@ void check_source_not_behind(const Inspection &inspection)
 
 std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source &source)
 {
-    if (context_.options.mode != Mode::compare && !compare_) {
+    const bool told_to_compare = context_.options.mode == Mode::compare;
+    if ((!told_to_compare || may_be_level_) && !compare_) {
         context_.progress.start(Phase::scan);
         WalSupply wal(context_, inspection);
         wal.find_history(context_, inspection);
@@ -52,7 +53,9 @@ std::optional<Difference> DifferenceFinder::find(Inspection &inspection, Source 
             return std::nullopt;
         if (found.difference.divergence.valid())
             announce_divergence(found.difference);
-        if (found.verdict == ScanOutcome::Verdict::rewind) {
+        if (told_to_compare)
+            found.reason = "the target is not level with this source";
+        else if (found.verdict == ScanOutcome::Verdict::rewind) {
             announce_checkpoint(found.difference);
             if (source_has_wal(source, wal_needed_from_source(inspection, found.difference), found.reason))
                 return std::move(found.difference);
@@ -103,7 +106,8 @@ void DifferenceFinder::compare_because(const std::string &reason)
 {
     if (context_.options.mode == Mode::wal)
         throw Error(ErrorCode::wrong_state, "the target cannot be brought level by WAL alone: " + reason, "",
-                    "Without --mode=wal, the contents of both servers are compared instead.");
+                    std::string("Without --mode=wal, the contents of both servers are compared instead.") +
+                        (context_.options.restore_target_wal ? "" : " With -c, WAL that the target no longer has comes from the archive."));
     if (insists_on_wal())
         throw Error(ErrorCode::wrong_state,
                     "the target can be brought level neither by WAL, because " + reason + ", nor by comparing contents: " + refusal_, "",

@@ -20,6 +20,9 @@ public:
     // From now on contents are compared. Throws Error(wrong_state) with --mode=wal, and where the source has refused it.
     void compare_because(const std::string &reason);
     bool compares() const { return compare_; }
+    // The target has just been made level with some source, by contents if they were asked for: if WAL says that it is this one,
+    // that is all.
+    void accept_level_target() { may_be_level_ = true; }
 
     // Comparing will be a choice: if the source cannot begin it, WAL does after all.
     void could_go_by_wal() { wal_would_do_ = true; }
@@ -34,6 +37,7 @@ private:
 
     const Context &context_;
     bool compare_ = false;
+    bool may_be_level_ = false;
     bool wal_would_do_ = false;
     std::string refusal_;   // why the source could not begin a comparison; empty: it was not asked, or could
     bool diverged_ = false; // WAL has shown that the target has what the source will never have

@@ -1,6 +1,9 @@
 #include "helper/phases/low_settings.h"
 
+#include "common/path_text.h"
 #include "helper/pg_compat.h"
+
+#include <filesystem>
 
 namespace failback {
 
@@ -14,9 +17,24 @@ SettingValues settings_of_target(const Context &context, const ConfigLocation &c
     try {
         return read_target_settings(context.postgres_program, config, names);
     } catch (const Error &error) {
-        context.summary.warnings.push_back(std::string("could not read the target's settings: ") + error.what());
+        std::string why = std::string(error.what()) + (error.detail().empty() ? "" : " (" + shown_path(error.detail()) + ")");
+        context.summary.warnings.push_back("could not read the target's settings: " + why + "; whether they refuse hot standby, and which key"
+                                           " files and logs are the target's own, is not known");
         return {{"log_directory", "log"}};
     }
+}
+
+std::string missing_config_file(const Context &context)
+{
+    const std::string &file = context.options.config_file;
+    std::error_code ignored;
+    if (file.empty() || std::filesystem::exists(file, ignored))
+        return "";
+    std::string problem = format("configuration file \"%s\", given with --config-file, does not exist", file.c_str());
+    if (context.options.program != "pg_rewind")
+        return problem;
+    context.summary.warnings.push_back(problem);
+    return "";
 }
 
 void warn_of_low_settings(const Context &context, const SettingValues &target, const SourceState &source)

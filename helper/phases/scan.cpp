@@ -5,6 +5,7 @@
 #include "helper/phases/shared_segments.h"
 
 #include <algorithm>
+#include <set>
 
 namespace failback {
 
@@ -41,6 +42,8 @@ public:
     Scanner(const Context &context, const Inspection &inspection, SegmentProvider &wal, Source &source)
         : context_(context), inspection_(inspection), wal_(wal), source_(source)
     {
+        for (std::string &name : context.target.names_in("pg_wal"))
+            present_.insert(std::move(name));
     }
 
     // What is known by now, also when run() has thrown.
@@ -155,6 +158,8 @@ private:
         // Whatever state the server was in, all WAL up to its last checkpoint was written, and a standby's up to
         // its minRecoveryPoint: if it cannot be read up to there it is damaged, not at its end.
         options.at_least = std::max(inspection_.target_control.checkpoint() + 1, inspection_.target_control.min_recovery_point());
+        // A crash ends WAL, and so does damage: but then there is more of it.
+        options.present = &present_;
         options.progress = [this](Lsn) {
             check_cancelled();
             context_.progress.tick();
@@ -175,6 +180,7 @@ private:
     const Inspection &inspection_;
     SegmentProvider &wal_;
     Source &source_;
+    std::set<std::string> present_; // in the target's pg_wal
     ScanOutcome outcome_;
     TimelineEntry last_common_{};
     bool source_may_be_behind_ = false;
@@ -199,6 +205,8 @@ ScanOutcome scan(const Context &context, const Inspection &inspection, SegmentPr
         case ErrorCode::wrong_state:
             outcome.verdict = ScanOutcome::Verdict::unusable;
             outcome.reason = error.detail().empty() ? error.what() : std::string(error.what()) + " (" + error.detail() + ")";
+            if (std::string trouble = wal.trouble(); error.code() == ErrorCode::undefined_file && !trouble.empty())
+                outcome.reason += "; " + trouble;
             break;
         default:
             throw;

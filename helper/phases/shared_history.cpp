@@ -1,6 +1,7 @@
 #include "helper/phases/shared_history.h"
 
 #include "common/checksum.h"
+#include "common/path_text.h"
 #include "helper/phases/shared_segments.h"
 #include "helper/plan/wal_plan.h"
 #include "helper/wal/wal_reader.h"
@@ -28,8 +29,6 @@ public:
             return whole;
         return std::make_unique<CutSegment>(*whole, end_.value - begin.value);
     }
-
-    std::string describe() const override { return inner_.describe(); }
 
 private:
     class CutSegment : public WalSegment {
@@ -60,7 +59,6 @@ private:
 class NoSegments : public SegmentProvider {
 public:
     std::unique_ptr<WalSegment> open(TimelineId, uint64_t) override { return nullptr; }
-    std::string describe() const override { return "nothing"; }
 };
 
 constexpr uint32_t block_bytes = 8192; // compared at a time; no relation to the cluster's block size
@@ -95,11 +93,11 @@ public:
     }
 
 private:
-    [[noreturn]] void unknown(uint64_t segment, const char *who) const
+    [[noreturn]] void unknown(uint64_t segment, const char *who, const std::string &name) const
     {
         throw Error(ErrorCode::undefined_file,
-                    format("the %s no longer has the WAL before %s that would show where the histories part", who,
-                           Lsn{(segment + 1) * inspection_.segment_size}.text().c_str()));
+                    format("the %s no longer has the WAL before %s that would show where the histories part (segment \"%s\")", who,
+                           Lsn{(segment + 1) * inspection_.segment_size}.text().c_str(), name.c_str()));
     }
 
     // A standby may not have received it yet.
@@ -119,7 +117,8 @@ private:
             if (auto found = target_wal_.open(entry->timeline, segment))
                 return found;
         }
-        unknown(segment, "target");
+        unknown(segment, "target",
+                wal_segment_name(inspection_.target_history, segment, inspection_.segment_size, Lsn{(segment + 1) * inspection_.segment_size}));
     }
 
     std::optional<Lsn> first_difference(uint64_t segment, uint64_t length)
@@ -146,7 +145,7 @@ private:
             if (answered == 0 && is_beyond_source(segment))
                 return Lsn{segment * size};
             if (answered != rounded)
-                unknown(segment, "source");
+                unknown(segment, "source", std::string(last_part(path)));
         }
         return difference_in_block(segment, path, *mine, differing,
                                    std::min<int64_t>(block_bytes, static_cast<int64_t>(length) - differing));
@@ -169,7 +168,7 @@ private:
         if (theirs.empty() && offset == 0 && is_beyond_source(segment))
             return Lsn{segment * inspection_.segment_size};
         if (theirs.size() != static_cast<size_t>(length))
-            unknown(segment, "source");
+            unknown(segment, "source", std::string(last_part(path)));
         auto bytes = mine.bytes(static_cast<size_t>(offset), static_cast<size_t>(length));
         auto difference = std::mismatch(bytes.begin(), bytes.end(), theirs.begin());
         if (difference.first == bytes.end())

@@ -43,7 +43,7 @@ public:
         return std::make_unique<FetchedSegment>("the source's " + path, std::move(*content));
     }
 
-    std::string describe() const override { return target_wal_.describe() + ", the source"; }
+    std::string trouble() const override { return target_wal_.trouble(); }
 
 private:
     SegmentProvider &target_wal_;

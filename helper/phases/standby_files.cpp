@@ -42,18 +42,23 @@ void warn_of_role(const Context &context, ServerSource &source)
                                            source.user().c_str()));
 }
 
-void warn_if_no_standby(const Context &context, const std::vector<FileAction> &to_do)
+bool has_signal_file(const TargetDirectory &target, const std::vector<FileAction> &to_do)
 {
-    if (context.options.write_recovery_conf)
-        return;
     for (const char *path : {standby_signal_path, "recovery.signal"}) {
-        bool there = context.target.exists(path);
+        bool there = target.exists(path);
         for (const FileAction &action : to_do)
             if (action.path == path)
                 there = action.kind != FileActionKind::remove;
         if (there)
-            return;
+            return true;
     }
+    return false;
+}
+
+void warn_if_no_standby(const Context &context, const std::vector<FileAction> &to_do)
+{
+    if (context.options.write_recovery_conf || has_signal_file(context.target, to_do))
+        return;
     context.summary.warnings.push_back("the target has no standby.signal: a server started on it becomes a second primary beside the"
                                        " source; create that file and set primary_conninfo before it is started, or have both"
                                        " written with -R");
@@ -72,6 +77,9 @@ std::vector<LocalFile> standby_files(const Context &context, ServerSource &sourc
         content = context.target.read_file(recovery_config_path, max_settings_bytes);
     if (content)
         current.assign(content->begin(), content->end());
+    if (names_slot(current) && context.options.slot.empty())
+        context.summary.warnings.push_back("primary_slot_name is no longer set in postgresql.auto.conf: a slot is of one server, and the new primary"
+                                           " may not have one of that name; --slot names one, and --create-slot makes it");
     return {{recovery_config_path, recovery_config(current, settings)}, {standby_signal_path, ""}};
 }
 

@@ -17,6 +17,9 @@ std::vector<LocalFile> standby_files(const Context &context, ServerSource &sourc
 // Why -R cannot add to the target's own postgresql.auto.conf; empty if it can.
 std::string settings_problem(const TargetDirectory &target);
 
+// Whether the target has standby.signal or recovery.signal, once `to_do` is done.
+bool has_signal_file(const TargetDirectory &target, const std::vector<FileAction> &to_do);
+
 // Warns if the target, once `to_do` is done, has nothing that keeps a server from coming up on it as a primary: after recovery
 // from a backup_label without a signal file it would go on with the source's own timeline.
 void warn_if_no_standby(const Context &context, const std::vector<FileAction> &to_do);

@@ -210,10 +210,10 @@ private:
             if (!creation.location.empty() && here.empty() && ::access(creation.location.c_str(), F_OK) != 0)
                 context_.summary.warnings.push_back(format(
                     "tablespace %u was created on the source meanwhile: make directory \"%s\" before the server is started",
-                    creation.oid, creation.location.c_str()));
+                    creation.oid, shown_path(creation.location).c_str()));
             if (!creation.location.empty() && !here.empty() && here != creation.location)
                 check.hazards.push_back(format("the record at %s puts tablespace %u at \"%s\", not at \"%s\"",
-                                               creation.at.text().c_str(), creation.oid, creation.location.c_str(), here.c_str()));
+                                               creation.at.text().c_str(), creation.oid, shown_path(creation.location).c_str(), here.c_str()));
         }
         if (!check.hazards.empty())
             throw Error(ErrorCode::wrong_state, "replay of the source's WAL would not give what the source has: " + check.hazards.front(),

@@ -25,7 +25,11 @@ WalSupply::WalSupply(const Context &context, const Inspection &inspection)
         options.written_to = std::max(inspection.target_control.checkpoint(), inspection.target_control.min_recovery_point());
         options.time_limit_seconds = context.options.timeout_seconds; // 0: none either
         if (context.options.dry_run) {
-            std::string name = (std::filesystem::temp_directory_path() / "pg_failback.XXXXXX").string();
+            std::error_code error;
+            std::string name = (std::filesystem::temp_directory_path(error) / "pg_failback.XXXXXX").string();
+            if (error)
+                throw Error(ErrorCode::wrong_state, "there is no directory for temporary files, where a dry run keeps WAL from the archive", "",
+                            "Set TMPDIR to a directory that can be written to.");
             if (::mkdtemp(name.data()) == nullptr)
                 throw io_error("create directory", name, errno);
             scratch_ = name;

@@ -88,9 +88,11 @@ std::string_view segment_of(std::string_view path)
 TimelineId wal_segment_timeline(const TimelineHistory &history, uint64_t segment, uint32_t segment_size, Lsn end)
 {
     uint64_t limit = std::min((segment + 1) * segment_size, end.value);
-    for (auto entry = history.entries.rbegin(); entry != history.entries.rend(); ++entry)
-        if (entry->begin.value < limit)
-            return entry->timeline;
+    // They do not decrease. A source may list very many.
+    auto after = std::partition_point(history.entries.begin(), history.entries.end(),
+                                      [&](const TimelineEntry &entry) { return entry.begin.value < limit; });
+    if (after != history.entries.begin())
+        return std::prev(after)->timeline;
     throw Error(ErrorCode::internal, format("no timeline holds WAL segment %llu", static_cast<unsigned long long>(segment)));
 }
 

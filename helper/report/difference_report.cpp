@@ -139,7 +139,8 @@ std::string difference_text(const DifferenceReport &report)
         return "no differences in " + counted_files(difference.files_compared, "file") + "\n";
     return text + blocks_text(difference.differing_blocks, difference.blocks_compared) + " differ in " +
            counted_files(difference.differing_relation_files, "relation file") + "; " +
-           counted_files(difference.differing_other_files, "other file") + " differ; " +
+           counted_files(difference.differing_other_files, "other file") +
+           (difference.differing_other_files == 1 ? " differs; " : " differ; ") +
            counted_files(difference.only_on_source, "file") + " only on the source, " +
            counted_files(difference.only_on_target, "file") + " only on the target\n";
 }

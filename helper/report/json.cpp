@@ -1,10 +1,6 @@
 #include "helper/report/json.h"
 
-#include <cerrno>
-#include <cstdio>
 #include <nlohmann/json.hpp>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace failback {
 
@@ -82,34 +78,6 @@ std::string summary_json(const Summary &summary)
     };
     // File names need not be UTF-8; a message with one must not spoil the report.
     return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-void write_report(const std::string &path, const std::string &text)
-{
-    if (path == "-") {
-        if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-            throw io_error("write", "standard output", errno);
-        return;
-    }
-    // A reader sees the whole report or the one before. A pipe or a device is written to, not replaced.
-    struct stat existing;
-    bool special = stat(path.c_str(), &existing) == 0 && !S_ISREG(existing.st_mode);
-    std::string written_path = special ? path : path + ".tmp";
-    std::FILE *file = std::fopen(written_path.c_str(), "we");
-    if (file == nullptr)
-        throw io_error("create file", written_path, errno);
-    int failure = 0;
-    if (std::fwrite(text.data(), 1, text.size(), file) != text.size())
-        failure = errno;
-    if (std::fclose(file) != 0 && failure == 0)
-        failure = errno;
-    if (failure == 0 && !special && std::rename(written_path.c_str(), path.c_str()) != 0)
-        failure = errno;
-    if (failure == 0)
-        return;
-    if (!special)
-        unlink(written_path.c_str());
-    throw io_error("write file", path, failure);
 }
 
 } // namespace failback

@@ -10,7 +10,4 @@ namespace failback {
 // One object, indented, ending with a newline. Keys are stable: see doc/pg_failback.1.
 std::string summary_json(const Summary &summary);
 
-// Writes `text` to `path` ("-": stdout), replacing a file at once. Throws Error(io_error).
-void write_report(const std::string &path, const std::string &text);
-
 } // namespace failback

@@ -2,16 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 namespace failback {
 namespace {
-
-namespace fs = std::filesystem;
 
 TEST(SummaryJson, Complete)
 {
@@ -52,21 +46,6 @@ TEST(SummaryJson, Failure)
     EXPECT_EQ(read["outcome"], "failed");
     EXPECT_EQ(read["error"], "could not");
     EXPECT_TRUE(read["lost_work"].is_null());
-}
-
-TEST(WriteReport, ReplacesTheFile)
-{
-    std::string pattern = (fs::temp_directory_path() / "failback_test.XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    std::string path = pattern + "/report.json";
-    write_report(path, "a long first report\n");
-    write_report(path, "{}\n");
-    std::stringstream content;
-    content << std::ifstream(path).rdbuf();
-    EXPECT_EQ(content.str(), "{}\n");
-    EXPECT_EQ(std::distance(fs::directory_iterator(pattern), fs::directory_iterator()), 1);
-    EXPECT_THROW(write_report(pattern + "/missing/report.json", "{}"), Error);
-    fs::remove_all(pattern);
 }
 
 } // namespace

@@ -88,7 +88,8 @@ Fields take_row(FuzzInput &input, Expected &expected)
         sum += result > 0 && result < row_payload_bytes ? result : 0;
     }
     bool finished = input.flag();
-    auto compression = static_cast<CompressionId>(input.take() % 4);
+    int16_t packed_how = odd & 64 ? input.take<int16_t>() : input.take() % 4;
+    CompressionId compression = is_compression_id(packed_how) ? compression_id(packed_how) : CompressionId::none;
     auto raw_size = static_cast<int32_t>(odd & 2 ? input.take<int32_t>() : sum);
     std::string content = input.text(input.take<uint16_t>() % 256);
     if (!(odd & 4))
@@ -97,7 +98,7 @@ Fields take_row(FuzzInput &input, Expected &expected)
                      big_endian(odd & 16 ? input.take<int64_t>() : expected.start),
                      int8_array_parameter(results).value,
                      std::string(1, finished ? '\1' : '\0'),
-                     big_endian(static_cast<int16_t>(compression)),
+                     big_endian(packed_how),
                      big_endian(raw_size),
                      take_payload(input, compression, content),
                      std::string(16, '\0')};

@@ -28,7 +28,9 @@ void ChunkValidator::check(const ChunkRow &row)
         refuse("ranges that were not asked for", next_, ranges_);
     if (row.raw_size < 0 || row.raw_size > row_payload_bytes)
         refuse("a row larger than agreed", next_, ranges_);
-    if (row.compression == static_cast<int16_t>(CompressionId::none) &&
+    if (!is_compression_id(row.compression))
+        refuse("data that is packed in an unknown way", next_, ranges_);
+    if (compression_id(row.compression) == CompressionId::none &&
         row.payload.size() != static_cast<size_t>(row.raw_size))
         refuse("a payload of another size than announced", next_, ranges_);
 

@@ -136,6 +136,8 @@ private:
         PgConnection connection(PQconnectStartParams(keywords.data(), values.data(), endpoints_.empty() ? 1 : 0));
         if (!connection)
             throw std::bad_alloc();
+        // Also what comes before one is logged in would be printed as it is.
+        PQsetNoticeReceiver(connection.get(), ignore_notice, nullptr);
         return connection;
     }
 

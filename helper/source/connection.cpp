@@ -48,9 +48,9 @@ std::string field(const PGresult *result, int code)
 
 constexpr const char *one_server_hint = "In the connection string given as --source-server, name one server, and it directly.";
 
-void ignore_notice(void *, const PGresult *) {}
-
 } // namespace
+
+void ignore_notice(void *, const PGresult *) {}
 
 Connection::Connection(const ConnectionOptions &options) : patience_seconds_(options.timeout_seconds)
 {
@@ -66,7 +66,6 @@ Connection::Connection(const ConnectionOptions &options) : patience_seconds_(opt
                     "", one_server_hint);
     if (PQsetnonblocking(connection_.get(), 1) != 0)
         fail(nullptr, "could not prepare the connection");
-    PQsetNoticeReceiver(connection_.get(), ignore_notice, nullptr);
     // Nothing on the search path may stand in for what we call; settings of the role or database must not
     // interrupt a long transfer.
     query("SELECT pg_catalog.set_config('search_path', '', false), pg_catalog.set_config('jit', 'off', false),"

@@ -67,6 +67,9 @@ private:
 // nullptr is empty.
 std::string printable(const char *text);
 
+// For PQsetNoticeReceiver(): what the other side tells unasked is not shown.
+void ignore_notice(void *, const pg_result *);
+
 // `"name"`, quoted as an SQL identifier.
 std::string quote_identifier(Connection &connection, const std::string &name);
 

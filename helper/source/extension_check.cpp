@@ -46,7 +46,7 @@ void check_privileges(Connection &connection, const std::string &schema)
     throw Error(ErrorCode::access_denied,
                 format("role \"%s\" may not execute functions of the extension pg_failback on the source", user.c_str()),
                 "Missing: " + names + ".",
-                format("As a superuser on the source, run SELECT %s.pg_failback_grant('%s').", schema.c_str(), user.c_str()));
+                format("As a superuser on the source, run SELECT %s.pg_failback_grant('%s').", printable(schema.c_str()).c_str(), user.c_str()));
 }
 
 } // namespace failback

@@ -204,11 +204,16 @@ void LocalSource::list_files(const std::function<void()> &begin, const std::func
     options.tablespace_directory = format("PG_%s_%u", PG_MAJORVERSION, control_.data.catalog_version_no);
     DirectoryWalk walk(directory_->path(), options);
     std::vector<unsigned char> buffer(checksum_buffer_bytes);
+    std::vector<std::string> unreadable;
     while (auto entry = walk.next()) {
         PathClass path_class = classify_path(entry->path);
         if (path_class == PathClass::control_file || path_class == PathClass::wal_segment)
             continue;
         bool tracked = path_class == PathClass::relation_main; // by WAL, block by block
+        if (entry->kind == FileKind::regular && ::faccessat(AT_FDCWD, absolute(entry->path).c_str(), R_OK, AT_EACCESS) != 0 && errno == EACCES) {
+            unreadable.emplace_back(io_error("open file", absolute(entry->path), EACCES).what());
+            continue;
+        }
         if (entry->kind == FileKind::regular && !tracked) {
             if (read_limiter() != nullptr)
                 read_limiter()->received(entry->size);
@@ -217,6 +222,10 @@ void LocalSource::list_files(const std::function<void()> &begin, const std::func
         }
         report(std::move(*entry));
     }
+    // All of them at once, and before the target is changed, whether this run would need them or not.
+    if (!unreadable.empty())
+        throw Error(ErrorCode::io_error, "the source has files that cannot be read", problem_lines(unreadable),
+                    "Mend their permissions, then run the command again.");
 }
 
 void LocalSource::hold_wal(Lsn from)

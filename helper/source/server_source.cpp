@@ -64,10 +64,10 @@ void ServerSource::reconnect()
         hold(held_);
     // Between its end and now WAL had page images only where the setting gave them. If it was on then and was turned off and on
     // again meanwhile, WAL says so (replay_check); that it was off already, it does not.
-    if (backup_ && !(images_without_backup_ && read_source_state(*connection_, schema_).full_page_writes))
+    const bool had_backup = std::exchange(backup_, false);
+    if (had_backup && !(images_without_backup_ && read_source_state(*connection_, schema_).full_page_writes))
         throw Error(ErrorCode::wrong_state, "the source lost our online backup, and full_page_writes is or was off", "",
                     "The target is unchanged. Run the command again.");
-    backup_ = false;
 }
 
 SourceState ServerSource::state()

@@ -39,7 +39,7 @@ std::optional<std::vector<unsigned char>> read_whole_file(ChunkReader &reader, s
 
 std::span<const unsigned char> row_content(const ChunkRow &row, std::vector<unsigned char> &buffer)
 {
-    auto id = static_cast<CompressionId>(row.compression);
+    CompressionId id = compression_id(row.compression);
     if (id == CompressionId::none)
         return row.payload;
     buffer.resize(static_cast<size_t>(row.raw_size));

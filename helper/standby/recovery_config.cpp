@@ -123,6 +123,17 @@ std::string recovery_config(std::string_view current, const RecoverySettings &se
     return result;
 }
 
+bool names_slot(std::string_view config)
+{
+    while (!config.empty()) {
+        std::string_view line = config.substr(0, config.find('\n'));
+        if (setting_name(line) == "primary_slot_name")
+            return true;
+        config.remove_prefix(std::min(line.size() + 1, config.size()));
+    }
+    return false;
+}
+
 std::string quote_setting(std::string_view value)
 {
     std::string quoted = "'";

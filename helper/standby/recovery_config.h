@@ -37,6 +37,9 @@ std::string connection_string(const std::vector<ConnectionSetting> &settings);
 // primary_slot_name goes with primary_conninfo: a slot is of one server. Everything else, comments too, stays as it was.
 std::string recovery_config(std::string_view current, const RecoverySettings &settings);
 
+// Whether `config` sets primary_slot_name, which recovery_config() takes out.
+bool names_slot(std::string_view config);
+
 // 'it''s \\ so': a value quoted for a configuration file.
 std::string quote_setting(std::string_view value);
 

@@ -81,13 +81,7 @@ private:
     {
         if (record.compression == content_elsewhere) // renamed already
             return;
-        std::span<const unsigned char> content = record.payload;
-        auto compression = static_cast<CompressionId>(record.compression);
-        if (compression != CompressionId::none) {
-            buffer_.resize(record.raw_size);
-            find_compression(compression).decompress(record.payload, buffer_);
-            content = buffer_;
-        }
+        std::span<const unsigned char> content = redo_content(record, buffer_);
         for (const RedoPiece &piece : record.pieces) {
             if (piece.action >= plan_.actions.size())
                 throw Error(ErrorCode::data_corrupted, "a staged record names a file that the plan does not have");

@@ -24,6 +24,16 @@ constexpr int64_t write_back_step = 16 * 1024 * 1024;
 
 } // namespace
 
+std::span<const unsigned char> redo_content(const RedoRecord &record, std::vector<unsigned char> &buffer)
+{
+    CompressionId compression = compression_id(record.compression);
+    if (compression == CompressionId::none)
+        return record.payload;
+    buffer.resize(record.raw_size);
+    find_compression(compression).decompress(record.payload, buffer);
+    return buffer;
+}
+
 RedoWriter::RedoWriter(const TargetDirectory &target, std::string path)
     : fd_(target.open_write(path, O_CREAT | O_TRUNC)), path_(std::move(path)), absolute_(target.absolute(path_))
 {
@@ -92,6 +102,7 @@ int64_t read_records(const TargetDirectory &target, const std::string &path, int
         // Bounds before memory: a damaged length must not make us allocate at will.
         if (magic != record_magic || piece_count > max_pieces || record.raw_size > row_payload_bytes ||
             stored > 2 * row_payload_bytes || (elsewhere && (stored != 0 || record.raw_size != 0)) ||
+            (!elsewhere && !is_compression_id(record.compression)) ||
             (record.compression == static_cast<int16_t>(CompressionId::none) && stored != record.raw_size))
             return position;
         size_t size = fixed_header + piece_count * piece_size + stored + default_checksum_size;

@@ -29,6 +29,10 @@ struct RedoRecord {
     std::span<const unsigned char> payload;
 };
 
+// The content of a record's pieces, one after another: raw_size bytes, in the record itself or, if they had to be unpacked, in
+// `buffer`. Not with content_elsewhere. Throws Error(data_corrupted).
+std::span<const unsigned char> redo_content(const RedoRecord &record, std::vector<unsigned char> &buffer);
+
 class RedoWriter {
 public:
     RedoWriter(const TargetDirectory &target, std::string path);

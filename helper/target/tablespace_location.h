@@ -7,8 +7,8 @@
 
 namespace failback {
 
-// Makes it with this mode; existing: fine, and left as it is. With `sync` its name is on disk when this returns, or the
-// link could outlive it. Throws Error(io_error).
+// Makes it with this mode; existing: fine, and left as it is, if it is a directory of our own and no link. With `sync` its name is on disk when this returns, or the
+// link could outlive it. Throws Error(io_error, access_denied).
 void make_tablespace_location(const std::string &location, mode_t mode, bool sync);
 
 } // namespace failback

@@ -1,5 +1,6 @@
 #include "helper/wal/archive_provider.h"
 
+#include "common/path_text.h"
 #include "helper/cancel.h"
 #include "helper/cluster/child_process.h"
 #include "helper/pg_frontend.h"
@@ -51,6 +52,17 @@ bool complete_segment(const std::string &path, Lsn begin, uint32_t segment_size,
         return false;
     }
     return true;
+}
+
+// What a command has printed, fit for a message.
+std::string one_line(std::string text)
+{
+    while (text.ends_with('\n'))
+        text.pop_back();
+    std::string line;
+    for (char c : text)
+        line += c == '\n' ? std::string("; ") : std::string(1, c);
+    return shown_path(line);
 }
 
 } // namespace
@@ -111,6 +123,12 @@ int ArchiveProvider::run_command(const std::string &name, const std::string &des
         throw Error(ErrorCode::wrong_state,
                     format("restore_command for \"%s\" ended with status %d", name.c_str(), output.exit_status),
                     "The command was: " + command + (output.standard_error.empty() ? "" : "\n" + output.standard_error));
+    trouble_.clear();
+    if (output.exit_status != 0) {
+        trouble_ = format("restore_command for \"%s\" ended with status %d", name.c_str(), output.exit_status);
+        if (std::string said = one_line(output.standard_error); !said.empty())
+            trouble_ += " and printed: " + said;
+    }
     return output.exit_status;
 }
 

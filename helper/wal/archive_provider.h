@@ -31,7 +31,7 @@ public:
     std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) override;
     // What need not be kept loses its name as soon as it is open, so that a long history does not fill the disk.
     void need_not_keep(Lsn from) override;
-    std::string describe() const override { return "archive (restore_command)"; }
+    std::string trouble() const override { return trouble_; }
 
     // Any file of the archive, for .history files: one attempt, no waiting. False if there is none.
     bool restore_file(const std::string &name, const std::string &destination);
@@ -48,6 +48,7 @@ private:
     std::unique_ptr<SegmentProvider> kept_;
     std::set<std::string> restored_;
     std::set<std::string> missing_;
+    std::string trouble_; // of the last command, if it failed: its status and what it printed
     Lsn need_not_keep_{~uint64_t{0}}; // from here on
     int patience_ = 2; // for so many missing segments that should be there
 };

@@ -111,8 +111,6 @@ public:
         return segment;
     }
 
-    std::string describe() const override { return "directory \"" + directory_ + "\""; }
-
 private:
     std::string directory_;
     uint32_t segment_size_;
@@ -137,11 +135,12 @@ public:
             each->need_not_keep(from);
     }
 
-    std::string describe() const override
+    std::string trouble() const override
     {
         std::string text;
         for (const auto &each : providers_)
-            text += (text.empty() ? "" : ", ") + each->describe();
+            if (std::string one = each->trouble(); !one.empty())
+                text += (text.empty() ? "" : "; ") + one;
         return text;
     }
 

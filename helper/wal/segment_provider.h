@@ -34,8 +34,8 @@ public:
     virtual std::unique_ptr<WalSegment> open(TimelineId timeline, uint64_t segno) = 0;
     // From now on segments that begin there or later need not be kept: nobody but who opens them will read them.
     virtual void need_not_keep(Lsn /*from*/) {}
-    // For messages: "directory \"...\"", "archive (restore_command)".
-    virtual std::string describe() const = 0;
+    // Why the last segment that was asked for in vain could not be had, if more is known than that it is not there: one line.
+    virtual std::string trouble() const { return {}; }
 };
 
 // The 24 hex digits that name a segment's file.

@@ -157,7 +157,6 @@ public:
             return nullptr;
         return std::make_unique<Segment>(found->second, wal_segment_name(timeline, segno, segment_size_));
     }
-    std::string describe() const override { return "memory"; }
     int opened = 0;
 
 private:

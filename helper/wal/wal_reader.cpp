@@ -12,6 +12,9 @@ namespace failback {
 
 namespace {
 
+// Bytes. access/xlogrecord.h has it as XLogRecordMaxSize from 16 on; before that, what one allocation allows (MaxAllocSize).
+constexpr uint32_t longest_record = 1024 * 1024 * 1024 - 1;
+
 constexpr uint64_t align(uint64_t bytes)
 {
     return (bytes + 7) & ~uint64_t{7};
@@ -118,7 +121,7 @@ WalReader::Outcome WalReader::read_at(Lsn start, const WalPage &page, WalRecord 
     uint32_t room = page.size - offset; // at least 8 bytes: records are aligned
     uint32_t total_length;
     std::memcpy(&total_length, bytes, sizeof(total_length));
-    if (total_length < SizeOfXLogRecord)
+    if (total_length < SizeOfXLogRecord || total_length > longest_record)
         return fail(start, format("the record's length is %u", total_length));
 
     XLogRecord header = {};

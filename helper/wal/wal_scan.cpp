@@ -1,6 +1,7 @@
 #include "helper/wal/wal_scan.h"
 
 #include "helper/pg_compat.h"
+#include "helper/wal/wal_beyond.h"
 #include "helper/wal/wal_reader.h"
 
 #include <algorithm>
@@ -193,7 +194,8 @@ WalScanResult scan_wal(SegmentProvider &segments, const WalScanOptions &options)
 {
     WalScanResult result;
     Collector collector(options, result);
-    WalReader reader(segments, {options.history, options.segment_size, options.system_identifier});
+    const WalOrigin origin{options.history, options.segment_size, options.system_identifier};
+    WalReader reader(segments, origin);
     reader.seek(options.start);
     WalRecord record;
     uint64_t reported = options.start.value / options.segment_size;
@@ -217,6 +219,10 @@ WalScanResult scan_wal(SegmentProvider &segments, const WalScanOptions &options)
         throw reader.failure_error(format("WAL of the target is damaged or missing at %s, it should reach to %s at least",
                                           reader.failure().at.text().c_str(),
                                           std::max(options.at_least, options.start).text().c_str()));
+    if (options.present != nullptr && !options.known_end.valid())
+        if (auto beyond = find_wal_beyond(segments, origin, reader.position(), *options.present))
+            throw reader.failure_error(format("WAL of the target is damaged or missing at %s, it goes on at %s",
+                                              reader.failure().at.text().c_str(), beyond->text().c_str()));
     if (result.end_of_wal > options.divergence)
         result.lost.wal_bytes = result.end_of_wal.value - options.divergence.value;
     return result;

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace failback {
@@ -52,10 +53,12 @@ struct WalScanOptions {
     Lsn start;                   // redo pointer to start from
     bool full_page_writes_at_start = true;
     Lsn divergence;              // blocks are collected from here on, or from where full_page_writes was off
-    // Known end (clean stop): WAL must be readable up to here, anything less is an error naming the gap.
-    // Invalid: read to the first invalid record, which must not be before `at_least`.
+    // WAL must be readable up to here, anything less is an error naming the gap. Invalid: read to the first invalid record, which
+    // must not be before `at_least`.
     Lsn known_end;
     Lsn at_least;
+    // If set: and after which there is no WAL of this history in the segments of these names, see find_wal_beyond().
+    const std::set<std::string> *present = nullptr;
     std::function<void(Lsn)> progress; // called about once per segment; may throw to cancel
 };
 

@@ -32,7 +32,7 @@ TEST(WalScanEnd, ReportsAGapBeforeTheKnownEnd)
     TestWal wal;
     Lsn start = wal.append(touching(1));
     Lsn damaged = wal.append(touching(2));
-    wal.append(touching(3));
+    wal.append_sized(wal.room_in_page() + 5000);
     WalScanOptions options = options_for(wal, start, start);
     options.known_end = wal.end();
     EXPECT_NO_THROW(scan_wal(wal, options));
@@ -51,6 +51,17 @@ TEST(WalScanEnd, ReportsAGapBeforeTheKnownEnd)
     EXPECT_NO_THROW(scan_wal(wal, options));
     options.at_least = damaged + 8;
     EXPECT_THROW(scan_wal(wal, options), Error);
+    // But it goes on.
+    options.at_least = {};
+    std::set<std::string> present = {"000000010000000000000100"};
+    options.present = &present;
+    try {
+        scan_wal(wal, options);
+        FAIL() << "no error";
+    } catch (const Error &error) {
+        EXPECT_EQ(error.code(), ErrorCode::data_corrupted);
+        EXPECT_NE(std::string(error.what()).find(damaged.text() + ", it goes on at 0/1002000"), std::string::npos) << error.what();
+    }
 }
 
 TEST(WalScanEnd, ReportsAMissingSegment)
