@@ -130,8 +130,9 @@ Options:
   -V, --version                  output version information, then exit
   -?, --help                     show this help, then exit
 
-Exit status: 0 if done or nothing had to be done; 1 if it failed, and then the
-target is untouched or the same command completes it.
+Exit status: 0 if done or nothing had to be done; 1 if it failed: the target is
+untouched, unless the message says that the same command completes it, or that
+it is complete.
 )";
 }
 
