@@ -88,8 +88,12 @@ Datum reserve_slot(FunctionCallInfo fcinfo)
     try {
         point_slot(held);
     } catch (...) {
-        // Whoever caught the error would have it still; a new one goes.
-        pg_call([] { ReplicationSlotRelease(); });
+        // Whoever caught the error would have it still. A new one goes: with that, or, if it counted as permanent already, now.
+        pg_call([&] {
+            ReplicationSlotRelease();
+            if (!slot && SearchNamedReplicationSlot(name, true))
+                ReplicationSlotDrop(name, true);
+        });
         throw;
     }
     if (!slot)

@@ -1,6 +1,7 @@
 #include "helper/failback.h"
 
 #include "helper/cluster/target_settings.h"
+#include "helper/fetch/fetch.h"
 #include "helper/open_source.h"
 #include "helper/phases/access_problems.h"
 #include "helper/phases/choose_way.h"
@@ -10,6 +11,7 @@
 #include "helper/phases/foreign_wal.h"
 #include "helper/phases/low_settings.h"
 #include "helper/phases/make_plan.h"
+#include "helper/phases/run_report.h"
 #include "helper/phases/space.h"
 #include "helper/phases/standby_files.h"
 #include "helper/phases/transfer.h"
@@ -20,8 +22,6 @@
 #include "helper/target/staging.h"
 
 #include <optional>
-#include <set>
-#include <sys/resource.h>
 #include <unistd.h>
 
 namespace failback {
@@ -50,8 +50,7 @@ public:
         } catch (const std::exception &error) {
             failed(Error(ErrorCode::internal, error.what()));
         }
-        summarize();
-        write();
+        report_.finish();
     }
 
 private:
@@ -60,10 +59,7 @@ private:
         progress_.break_line();
         completion_.after_failure(first);
         Error error = only_looking_ ? with_access_problems(first, target_) : first;
-        summary_.outcome = Outcome::failed;
-        summary_.error = error.what();
-        summarize();
-        write_failure_report(options_.report, summary_json(summary_));
+        report_.failed(error);
         throw error;
     }
 
@@ -110,10 +106,19 @@ private:
     // The interrupted run needed no source to be completed. What this command asks for beside that may need one.
     void end_without_source(const Error &error)
     {
-        if (options_.write_recovery_conf && !has_signal_file(target_, {}))
-            throw Error(error.code(), format("the interrupted run is complete, but -R could not be carried out: %s", error.what()),
-                        error.detail(), "Run the command again when the source can be reached. Until then do not start a server on the"
-                        " target: it would be a second primary.");
+        const char *undone = options_.write_recovery_conf && !completion_.earlier_wrote_standby_files() ? "-R"
+                             : !options_.slot.empty() && !completion_.earlier_names_slot(options_.slot) ? "--slot" : nullptr;
+        if (undone != nullptr)
+            throw Error(error.code(), format("the interrupted run is complete, but %s could not be carried out: %s", undone, error.what()),
+                        error.detail(), has_signal_file(target_, {}) ? "Run the command again when the source can be reached."
+                        : "Run the command again when the source can be reached. Until then do not start a server on the target: it would be"
+                          " a second primary.");
+        // Of a server, that it is not there; of a directory, that too, or what it is.
+        bool is_away = error.code() == ErrorCode::connection_failure || error.code() == ErrorCode::timed_out ||
+                       (!options_.source_pgdata.empty() && (error.code() == ErrorCode::undefined_file || error.code() == ErrorCode::wrong_state));
+        if (!is_away)
+            throw Error(error.code(), format("the interrupted run is complete, but the source cannot be used: %s", error.what()), error.detail(),
+                        error.hint());
         summary_.warnings.push_back(format("the interrupted run is complete, but the source could not be asked whether the target is level"
                                            " with it: %s", error.what()));
         warn_if_no_standby(context_, {});
@@ -134,7 +139,6 @@ private:
     void bring_level(Inspection &inspection, Source &source)
     {
         summary_.warnings.clear();
-        summary_.files_replaced = summary_.files_changed = summary_.files_removed = 0;
         std::optional<Difference> difference = finder_.find(inspection, source);
         if (!difference) {
             no_rewind_required(inspection);
@@ -162,11 +166,17 @@ private:
                 throw NeedsComparison{*reason};
             }
         std::vector<std::string> problems = check_standby_to_be(takes_sources_configuration());
-        tell_warnings();
+        // A comparison has had its connections already.
+        if (server_ != nullptr && !finder_.compares())
+            problems.push_back(server_->connection_problem(connections_for(plan.bytes_to_fetch, options_.jobs)));
+        std::erase(problems, "");
+        report_.tell_warnings();
         check_target(plan, wal_actions, problems);
-        count(plan);
+        report_.count(plan);
         if (options_.dry_run) {
-            end_dry_run(plan, wal_actions);
+            warn_if_no_standby(context_, plan.actions);
+            report_.count_dry_run(plan, wal_actions);
+            pg_log_info("Done!");
             return;
         }
 
@@ -242,7 +252,7 @@ private:
         // Nothing is taken from the source here, its configuration neither.
         std::vector<std::string> problems = check_standby_to_be(false);
         warn_of_low_settings(context_, inspection);
-        tell_warnings();
+        report_.tell_warnings();
         if (options_.write_recovery_conf || !problems.empty())
             check_target({}, {}, problems);
         only_looking_ = false;
@@ -272,69 +282,6 @@ private:
         }
     }
 
-    void count(const Plan &plan)
-    {
-        for (const FileAction &action : plan.actions) {
-            summary_.files_replaced += action.kind == FileActionKind::replace;
-            summary_.files_changed += action.kind == FileActionKind::patch;
-            summary_.files_removed += action.kind == FileActionKind::remove && action.file_kind == FileKind::regular;
-        }
-        summary_.files_kept = plan.files_kept;
-        summary_.blocks_replaced = plan.blocks_to_fetch;
-        progress_.break_line();
-        pg_log_info("need to copy %s (total source directory size is %s)", size_text(plan.bytes_to_fetch).c_str(),
-                    size_text(plan.source_bytes).c_str());
-    }
-
-    void end_dry_run(const Plan &plan, const std::vector<FileAction> &wal)
-    {
-        progress_.finish();
-        summary_.outcome = Outcome::dry_run;
-        warn_if_no_standby(context_, plan.actions);
-        summary_.bytes_fetched = plan.bytes_to_fetch;
-        for (const FileAction &action : wal)
-            for (const Extent &extent : action.fetch)
-                summary_.bytes_fetched += extent.length;
-        if (options_.debug)
-            for (const FileAction &action : plan.actions)
-                pg_log_debug("%s: %s", action.path.c_str(), action.kind == FileActionKind::remove ? "remove"
-                             : action.kind == FileActionKind::patch ? "change" : "create or replace");
-        pg_log_info("Done!");
-    }
-
-    // Once each, also when the work begins again to compare; before anything is changed, and at the end what came later.
-    void tell_warnings()
-    {
-        progress_.break_line();
-        for (const std::string &warning : summary_.warnings)
-            if (told_.insert(warning).second)
-                pg_log_warning("%s", warning.c_str());
-    }
-
-    void summarize()
-    {
-        struct rusage usage;
-        if (::getrusage(RUSAGE_SELF, &usage) == 0)
-            summary_.peak_memory_bytes = int64_t{usage.ru_maxrss} * 1024;
-        take_times(summary_, progress_);
-        tell_warnings();
-        if (summary_.outcome != Outcome::failed)
-            log_summary(summary_);
-    }
-
-    void write()
-    {
-        if (options_.report.empty())
-            return;
-        try {
-            write_report(options_.report, summary_json(summary_));
-        } catch (const Error &error) {
-            if (summary_.outcome != Outcome::done)
-                throw;
-            throw Error(error.code(), format("the target is complete, but the report was not written: %s", error.what()));
-        }
-    }
-
     const Options &options_;
     TargetDirectory target_;
     Progress progress_;
@@ -342,9 +289,9 @@ private:
     Context context_;
     DifferenceFinder finder_{context_};
     Completion completion_{context_};
+    RunReport report_{context_};
     bool completed_earlier_ = false; // an interrupted run: the target is what that one made of it
     bool only_looking_ = true; // the target is as it was, and what is wrong with its files is yet to be told
-    std::set<std::string> told_; // warnings
     ServerSource *server_ = nullptr; // the source, if it is a server; -R and --slot ask for one
 };
 

@@ -64,7 +64,7 @@ SQL
 			return !-e $old->data_dir . "/pg_wal/$first";
 		});
 	}
-	my $why = $no_wal ? qr/the target no longer has the WAL before \S+ that would show where the histories part$/m
+	my $why = $no_wal ? qr/the target no longer has the WAL before \S+ that would show where the histories part \(segment "[0-9A-F]{24}"\)$/m
 	  : qr/the target has neither data checksums nor wal_log_hints, so pages changed with no trace in WAL$/m;
 	$old->stop('fast');
 	refused_ok("$case, --mode=wal", $old->data_dir, qr/cannot be brought level by WAL alone: $why/,

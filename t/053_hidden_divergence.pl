@@ -80,7 +80,7 @@ plan skip_all => 'pg_rewind goes by the numbers' if is_pg_rewind();
 	});
 	# The standby has no slot.
 	$second->safe_psql('postgres', "ALTER SYSTEM RESET wal_keep_size; SELECT pg_reload_conf()");
-	my $why = qr/the source no longer has the WAL before \S+ that would show where the histories part$/m;
+	my $why = qr/the source no longer has the WAL before \S+ that would show where the histories part \(segment "[0-9A-F]{24}"\)$/m;
 	$first->stop('fast');
 	refused_ok('recycled, --mode=wal', $first->data_dir, qr/by WAL alone: $why/, '-D', $first->data_dir, '--source-server=' . source_conninfo($second), '--mode=wal');
 	failback_ok($first, $second, compares => 1, like => qr/comparing contents, because $why/);

@@ -173,7 +173,7 @@ sub upsert_on { $_[0]->safe_psql('postgres', 'CREATE TABLE IF NOT EXISTS kept (i
 	};
 	$add->('early');
 	# What is staged is seen when the first of them is.
-	$standby->safe_psql('postgres', "CREATE TABLE $_ AS SELECT i, repeat(md5(i::text), 20) AS t FROM generate_series(1, 3000) i") for ('one', 'two', 'three');
+	$standby->safe_psql('postgres', "CREATE TABLE $_ AS SELECT i, repeat(md5(i::text), 20) AS t FROM generate_series(1, 3000) i") for ('one', 'two', 'three', 'four', 'five', 'six');
 	upsert_on($target);
 	$target->stop('fast');
 	my $run = failback_slowly($target, $standby, \my $output, '-R', '--compress=none');

@@ -63,7 +63,7 @@ my @ours = (
 	[ qr/--create-slot needs a name/, '--create-slot' ],
 	(map { [ qr/option $_ requires a value that is not empty/, "$_=" ] } '--slot', '--report', '--restore-command'),
 	[ qr/option "--config" is ambiguous; it could be --config-file, --config-files/, '--config=/x' ],
-	[ qr/could not create file "\/not\/there\.tmp"/, '--report=/not/there' ],
+	[ qr/could not create file "\/not\/there\.\d+\.tmp"/, '--report=/not/there' ],
 	[ qr/could not write file "\/tmp": Is a directory/, '--report=/tmp' ],
 	[ qr/invalid tablespace mapping format/, '--tablespace-mapping=/only' ],
 	[ qr/not an absolute path/, '--tablespace-mapping=here=/there' ],);

@@ -100,6 +100,14 @@ ok($succeeded, 'settings that no server would take');
 like($output, qr/warning: could not read the target's settings: .*invalid value for parameter "max_connections".*is not known/, 'and what follows');
 truncate($settings, (-s $settings) - length("max_connections = many\n"));
 
+$new->safe_psql('postgres', 'ALTER ROLE failback_user CONNECTION LIMIT 1');
+refused_ok("a limit of connections, @$_", $dir,
+	qr/role "failback_user" may have no more than 1 connections to the source and has 1, but this run would take 1 more|too many connections for role.*--jobs/s, @source, @$_)
+  for (['-n'], []);
+$new->safe_psql('postgres', 'ALTER ROLE failback_user CONNECTION LIMIT 2');
+ok((run_tool(@source, '-n'))[0], 'a limit of connections that is enough');
+$new->safe_psql('postgres', 'ALTER ROLE failback_user CONNECTION LIMIT -1');
+
 # Somebody else's: readable, not writable. Only root can make them (.ci/step-down, where it steps down from root).
 SKIP:
 {

@@ -21,7 +21,6 @@ for my $node ($new, $third)
 	$node->safe_psql('postgres', "UPDATE kept SET t = 'later on $name' WHERE id % 30 = 0; CREATE TABLE later_on_$name AS SELECT i FROM generate_series(1, 3000) i; CHECKPOINT");
 }
 
-my $unreachable = '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres';
 my @plain = ('-D', $dir, '--source-server=' . source_conninfo($new), '-j', '1');
 my ($commit) = map { { %$_, when => $_->{when} + 1 } } grep { $_->{text} =~ /"pg_control\.old"/ } traced_calls('renameat', @plain);
 ok(!-e "$dir/standby.signal", 'without -R there is no standby.signal');
@@ -45,14 +44,18 @@ like($output, qr/the target is level with the source/, 'the same: has asked the 
 like($output, qr/the target has no standby\.signal/, 'the same: warns');
 like($output, qr/"outcome": "done"/, 'the same: the report does not say that there was nothing to do');
 
+# Whatever the shell's umask is.
+umask 0;
 ($succeeded, $output) = killed_then('-R', $to_new, '-R', '--slot=returned', '--create-slot');
 ok($succeeded, '-R: succeeds') or diag($output);
 ok(-e "$dir/standby.signal", '-R: standby.signal is there');
 is($new->safe_psql('postgres', "SELECT restart_lsn IS NOT NULL FROM pg_replication_slots WHERE slot_name = 'returned'"), 't', '-R: so is the slot');
+is(join(' ', grep { !-l "$dir/$_" && (stat "$dir/$_")[2] & 0077 } files_below($dir)), '', '-R: nobody else may read what is there');
+umask 0077;
 starts_as_standby_ok('-R');
 $new->safe_psql('postgres', "SELECT pg_drop_replication_slot('returned')");
 
-($succeeded, $output) = killed_then('-R without the source', $unreachable, '-R');
+($succeeded, $output) = killed_then('-R without the source', unreachable(), '-R');
 ok(!$succeeded, '-R without the source: fails');
 like($output, qr/error: the interrupted run is complete, but -R could not be carried out: .*port 1 failed/, '-R without the source: says so');
 like($output, qr/hint: .*second primary/, '-R without the source: and what not to do');
@@ -60,7 +63,11 @@ like($output, qr/hint: .*second primary/, '-R without the source: and what not t
 ok($succeeded, '-R without the source: done when it can be reached') or diag($output);
 starts_as_standby_ok('-R without the source');
 
-($succeeded, $output) = killed_then('without the source', $unreachable);
+($succeeded, $output) = killed_then('a slot without the source', unreachable(), '--slot=returned', '--create-slot');
+ok(!$succeeded, 'a slot without the source: fails');
+like($output, qr/error: the interrupted run is complete, but --slot could not be carried out/, 'a slot without the source: says so');
+
+($succeeded, $output) = killed_then('without the source', unreachable());
 ok($succeeded, 'without the source: succeeds') or diag($output);
 like($output, qr/warning: .* the source could not be asked whether the target is level with it: .*port 1 failed/, 'without the source: and warns');
 like($output, qr/warning: the target has no standby\.signal/, 'without the source: of this too');

@@ -27,27 +27,45 @@ promote($new);
 $new->safe_psql('postgres', 'ALTER ROLE failback_user REPLICATION; CREATE TABLE by_new AS SELECT i FROM generate_series(1, 1000) i');
 
 $old->safe_psql('postgres', "CHECKPOINT; DELETE FROM a WHERE i % 7 = 0");
-my @segments;
 for my $part (0 .. 2)
 {
 	$old->safe_psql('postgres', "UPDATE b SET t = repeat('$part', 100) WHERE i % 11 = $part");
-	push @segments, last_wal_file($old);
-	$old->safe_psql('postgres', 'SELECT pg_switch_wal()') if $part == 1;
 }
+# Half a segment of it at the least, in the middle of which is the damage.
+my ($hole_name, $used) = ('', 0);
+until ($used > 500_000)
+{
+	$old->safe_psql('postgres', "UPDATE b SET t = repeat('m', 100) WHERE i % 97 = 5");
+	($hole_name, $used) = split /\|/, $old->safe_psql('postgres', 'SELECT * FROM pg_walfile_name_offset(pg_current_wal_lsn())');
+}
+$old->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $old->safe_psql('postgres', "DELETE FROM b WHERE i % 3 = 0; UPDATE a SET t = 'of the old one' WHERE i % 5 = 0");
 $old->stop('immediate');
 my $dir = $old->data_dir;
 my $aside = PostgreSQL::Test::Utils::tempdir . '/aside';
 command_ok([ 'cp', '-a', $dir, $aside ], 'copy of the killed target');
 my @source = ('-D', $dir, '--source-server=' . source_conninfo($new));
-my $hole = "$dir/pg_wal/$segments[1]";
+my $hole = "$dir/pg_wal/$hole_name";
+
+# So many that they do not all lie between two records.
+sub wrong_bytes_at
+{
+	my ($path, $at) = @_;
+	open my $file, '+<:raw', $path or die "could not open $path: $!";
+	seek($file, $at, 0);
+	read($file, my $bytes, 32) == 32 or die "could not read $path: $!";
+	seek($file, $at, 0);
+	print $file $bytes ^ ("\x10" x 32);
+	close $file or die "could not write $path: $!";
+	return;
+}
 
 my %damage = (
 	'a missing segment' => sub { unlink $hole or die "unlink: $!" },
-	'a wrong bit' => sub { flip_bit($hole, 300000) },
+	'wrong bytes' => sub { wrong_bytes_at($hole, int($used / 2)) },
 	'a page of zeros' => sub {
 		open my $file, '+<:raw', $hole or die "open: $!";
-		seek($file, 40 * 8192, 0);
+		seek($file, int($used / 2 / 8192) * 8192, 0);
 		print $file "\0" x 8192;
 		close $file;
 	});
@@ -93,7 +111,7 @@ promote($second);
 $second->safe_psql('postgres', 'ALTER ROLE failback_user REPLICATION');
 $first->safe_psql('postgres', "DELETE FROM b WHERE i % 3 = 0; UPDATE b SET t = 'z' WHERE i % 3 = 1");
 $first->stop('immediate');
-flip_bit($first->data_dir . "/pg_wal/$early", -s ($first->data_dir . "/pg_wal/$early") - 50000);
+wrong_bytes_at($first->data_dir . "/pg_wal/$early", 1024 * 1024 - 50000);
 ($succeeded, $output) = run_tool('-D', $first->data_dir, '--source-server=' . source_conninfo($second), '-R');
 ok($succeeded, 'before the divergence: succeeds') or diag($output);
 unlike($output, qr/no rewind required/, 'before the divergence: is no reason to do nothing');

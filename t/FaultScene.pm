@@ -19,7 +19,7 @@ use Test::More;
 
 our @EXPORT = qw(
   needs_injection can_inject comparing fault_count seed work_in_memory split_brain mapping keep_target restore_target failback_arguments
-  unreachable_arguments use_mode mode
+  unreachable unreachable_arguments use_mode mode
   traced_calls spread spread_and_random run_with state_of differences remember_finished
   is_finished_ok starts_as_before_ok refuses_to_start_ok note_there note_path completes_without_source starts_as_standby_ok
   $old $new
@@ -227,10 +227,11 @@ sub failback_arguments
 sub mapping { return $late ? "--tablespace-mapping=$place/late_of_new=$late" : (); }
 
 # The same with a source that nobody can reach.
+sub unreachable { return '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres'; }
 sub unreachable_arguments
 {
 	my (@options) = @_;
-	return ('-D', $old->data_dir, '--source-server=host=127.0.0.1 port=1 user=failback_user dbname=postgres', '-R', mapping(), mode(), @options);
+	return ('-D', $old->data_dir, unreachable(), '-R', mapping(), mode(), @options);
 }
 
 # traced_calls(calls or undef, arguments...): the system calls of a run, in order, as { call, when, text, place }. A call can be hit

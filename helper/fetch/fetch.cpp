@@ -115,6 +115,11 @@ StagedRedo complete_whole_files(const TargetDirectory &target, const std::vector
 
 } // namespace
 
+int connections_for(int64_t bytes, int jobs)
+{
+    return static_cast<int>(std::min<int64_t>(jobs, bytes / bytes_per_request + 1));
+}
+
 FetchResult fetch_actions(Source &source, const TargetDirectory &target, std::vector<FileAction> &actions,
                           size_t first, const FetchOptions &options)
 {

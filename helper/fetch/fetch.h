@@ -29,6 +29,9 @@ struct FetchResult {
     int64_t bytes_taken_over = 0; // content that was not fetched as an interrupted run had staged it
 };
 
+// How many of `jobs` connections so many bytes keep busy, at the least: one request is one connection's.
+int connections_for(int64_t bytes, int jobs);
+
 // Fetches actions[first, end): their extents go to redo or whole-file staging as the action says. Corrects the
 // actions by what the source had: a file that is gone there becomes `remove`, one that ended early gets that size.
 // Flushed on return. Throws Error; staging may be left half-filled, the target is untouched.

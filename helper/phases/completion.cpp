@@ -4,6 +4,7 @@
 #include "helper/phases/finish_manifest.h"
 #include "helper/phases/inspect.h"
 #include "helper/phases/verify.h"
+#include "helper/standby/recovery_config.h"
 #include "helper/target/apply.h"
 #include "helper/target/backup_manifest.h"
 #include "helper/target/check.h"
@@ -40,11 +41,19 @@ EarlierRun Completion::complete_earlier_run()
     pg_log_info("completing the run that was interrupted after its commit");
     committed_ = true;
     StagedPlan staged = read_staged_plan(context_.target);
+    for (const LocalFile &file : staged.local_files)
+        if (file.path == recovery_config_path)
+            earlier_settings_ = file.content;
     check_staged(context_.target, staged, context_.options.jobs, [](int64_t) { check_cancelled(); });
     take_control_away();
     complete(staged);
     finished_ = false; // what comes now is another run
     return EarlierRun::completed;
+}
+
+bool Completion::earlier_names_slot(const std::string &slot) const
+{
+    return earlier_settings_.find("primary_slot_name = " + quote_setting(slot) + "\n") != std::string::npos;
 }
 
 void Completion::flush_what_is_kept() const

@@ -23,6 +23,10 @@ public:
     // run that would have to complete something.
     EarlierRun complete_earlier_run();
 
+    // After EarlierRun::completed: whether that run had -R, and for a standby with this slot.
+    bool earlier_wrote_standby_files() const { return !earlier_settings_.empty(); }
+    bool earlier_names_slot(const std::string &slot) const;
+
     // From now on a failure removes the staging directories, or leaves them for the next run: they are this run's.
     void begin_staging() { staging_is_ours_ = !context_.options.dry_run; }
     // From now on staging holds what this run fetches. Until then a failure, of whatever kind, leaves what earlier runs
@@ -58,6 +62,7 @@ private:
 
     const Context &context_;
     bool committed_ = false;
+    std::string earlier_settings_; // postgresql.auto.conf as the completed run's -R wrote it
     bool finished_ = false; // all that can still fail is a look at the result
     bool unclear_ = false; // until this run's commit the target is to be known as such
     bool staging_is_ours_ = false; // made by this run, before its commit

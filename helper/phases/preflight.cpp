@@ -6,6 +6,7 @@
 #include "helper/phases/space.h"
 #include "helper/standby/recovery_config.h"
 #include "helper/target/earlier_staging.h"
+#include "helper/target/tablespace_location.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -118,6 +119,10 @@ private:
                 problems_.push_back(format("tablespace \"%s\": directory \"%s\" is another tablespace's too", action.path.c_str(),
                                            action.link_target.c_str()));
         locations_.push_back(action.link_target);
+        if (std::string problem = location_problem(action.link_target); !problem.empty()) {
+            problems_.push_back(format("tablespace \"%s\": %s", action.path.c_str(), problem.c_str()));
+            return;
+        }
         DIR *directory = ::opendir(action.link_target.c_str());
         if (directory == nullptr) {
             struct stat status;

@@ -5,7 +5,8 @@
 #include "helper/phases/shared_segments.h"
 
 #include <algorithm>
-#include <set>
+#include <span>
+#include <unistd.h>
 
 namespace failback {
 
@@ -37,13 +38,27 @@ void check_hints_are_logged(const ControlFile &control, const WalScanResult &wal
         throw Unusable{"the target's data checksums may have been enabled after the divergence, and wal_log_hints was off"};
 }
 
+// One that cannot be read proves nothing: it may be a recycled one that nobody is going to read.
+bool read_start(const TargetDirectory &target, const std::string &path, std::span<unsigned char> bytes)
+{
+    try {
+        FileDescriptor fd = target.open_read(path);
+        return fd && ::pread(fd.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size());
+    } catch (const Error &) {
+        return false;
+    }
+}
+
 class Scanner {
 public:
     Scanner(const Context &context, const Inspection &inspection, SegmentProvider &wal, Source &source)
         : context_(context), inspection_(inspection), wal_(wal), source_(source)
     {
         for (std::string &name : context.target.names_in("pg_wal"))
-            present_.insert(std::move(name));
+            present_.names.insert(std::move(name));
+        present_.read_start = [&target = context.target](const std::string &name, std::span<unsigned char> bytes) {
+            return read_start(target, "pg_wal/" + name, bytes);
+        };
     }
 
     // What is known by now, also when run() has thrown.
@@ -180,7 +195,7 @@ private:
     const Inspection &inspection_;
     SegmentProvider &wal_;
     Source &source_;
-    std::set<std::string> present_; // in the target's pg_wal
+    PresentSegments present_; // in the target's pg_wal
     ScanOutcome outcome_;
     TimelineEntry last_common_{};
     bool source_may_be_behind_ = false;

@@ -2,7 +2,6 @@
 
 #include "common/error.h"
 #include "common/path_rules.h"
-#include "common/path_text.h"
 
 #include <algorithm>
 
@@ -11,23 +10,11 @@ namespace failback {
 namespace {
 
 constexpr int64_t least_room = 64 * 1024;
-// Of files that are not configuration; a longer one is hardly a server's.
-constexpr int64_t most_without_wal = 1024 * 1024;
-
-// pg_logical/replorigin_checkpoint is replaced at each checkpoint, and a server that finds a part of it does not start; a file of
+// The file of replication origins is replaced at each checkpoint, and a server that finds a part of it does not start; a file of
 // pg_twophase has its name before its content. Pages that are added to SLRUs come back with WAL, and the maps have one size.
-bool may_grow(const FileAction &action)
+bool may_grow(std::string_view path)
 {
-    std::string_view path = action.read_from();
-    switch (classify_path(path)) {
-    case PathClass::configuration:
-        return true;
-    case PathClass::other:
-        return action.size <= most_without_wal && !path.starts_with("pg_xact/") && !path.starts_with("pg_multixact/") &&
-               !path.starts_with("pg_commit_ts/") && last_part(path) != "pg_filenode.map" && last_part(path) != "PG_VERSION";
-    default:
-        return false;
-    }
+    return classify_path(path) == PathClass::configuration || path == "pg_logical/replorigin_checkpoint" || path.starts_with("pg_twophase/");
 }
 
 } // namespace
@@ -37,7 +24,7 @@ std::vector<GrowthLimit> leave_room_to_grow(std::vector<FileAction> &actions)
     std::vector<GrowthLimit> limits;
     for (size_t i = 0; i < actions.size(); i++) {
         FileAction &action = actions[i];
-        if (action.kind != FileActionKind::replace || !may_grow(action))
+        if (action.kind != FileActionKind::replace || !may_grow(action.read_from()))
             continue;
         action.size += std::max(action.size, least_room);
         action.fetch.assign(1, {0, action.size});

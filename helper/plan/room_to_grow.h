@@ -1,5 +1,4 @@
-// Configuration files, and what a server or somebody else keeps in small files without WAL, may be written on the source between
-// being listed and being fetched: more of them is asked for than was listed. Pure: no I/O.
+// Configuration files, and a few that a server keeps without WAL, may be written on the source between being listed and being fetched: more of them is asked for than was listed. Pure: no I/O.
 #pragma once
 
 #include "helper/plan/plan.h"

@@ -18,17 +18,16 @@ FileAction replaced(std::string path, int64_t size)
     return action;
 }
 
-TEST(RoomToGrow, IsForSmallFilesWithoutWal)
+TEST(RoomToGrow, IsForWhatAServerReplaces)
 {
     std::vector<FileAction> actions = {replaced("pg_logical/replorigin_checkpoint", 24), replaced("pg_twophase/000002F1", 0),
-                                       replaced("notes/a", 1024 * 1024), replaced("notes/b", 1024 * 1024 + 1), replaced("pg_xact/0000", 8192),
-                                       replaced("pg_multixact/offsets/0000", 8192), replaced("base/5/pg_filenode.map", 512), replaced("PG_VERSION", 3)};
+                                       replaced("notes/a", 100), replaced("pg_logical/snapshots/0-1", 100), replaced("pg_xact/0000", 8192),
+                                       replaced("base/5/pg_filenode.map", 512)};
     auto limits = leave_room_to_grow(actions);
-    ASSERT_EQ(limits.size(), 3u);
+    ASSERT_EQ(limits.size(), 2u);
     EXPECT_EQ(actions[0].size, 24 + 65536);
     EXPECT_EQ(actions[1].fetch, (std::vector<Extent>{{0, 65536}}));
-    EXPECT_EQ(actions[2].size, 2 * 1024 * 1024);
-    EXPECT_EQ(actions[3].size, 1024 * 1024 + 1);
+    EXPECT_EQ(actions[2].size, 100);
 }
 
 TEST(RoomToGrow, OfConfigurationFiles)

@@ -14,7 +14,10 @@ namespace failback {
 namespace {
 
 // A reader sees the whole report or the one before.
-constexpr const char *temporary_suffix = ".tmp";
+std::string temporary_name(const std::string &path)
+{
+    return format("%s.%ld.tmp", path.c_str(), static_cast<long>(::getpid()));
+}
 
 // A pipe or a device is written to, not replaced.
 bool is_special(const std::string &path)
@@ -43,7 +46,7 @@ void check_report(const std::string &path)
         throw io_error("write file", path, EISDIR);
     if (path.empty() || is_special(path))
         return;
-    std::string temporary = path + temporary_suffix;
+    std::string temporary = temporary_name(path);
     std::fclose(create(temporary));
     unlink(temporary.c_str());
 }
@@ -56,7 +59,7 @@ void write_report(const std::string &path, const std::string &text)
         return;
     }
     const bool special = is_special(path);
-    std::string written_path = special ? path : path + temporary_suffix;
+    std::string written_path = special ? path : temporary_name(path);
     std::FILE *file = special ? std::fopen(path.c_str(), "we") : create(written_path);
     if (file == nullptr)
         throw io_error("open file", path, errno);

@@ -249,8 +249,11 @@ private:
         // Of several, one has stalled: to try again would only make the wait longer.
         if (limit_ > 0)
             throw_stalled(message);
+        // The server's words, if they are in English; else the other hint does no harm.
+        bool too_many = message.find("too many") != message.npos || message.find("remaining connection slots") != message.npos;
         throw Error(ErrorCode::connection_failure, message, "",
-                    "The source must be running and reachable with the connection string given as --source-server.");
+                    too_many ? "Each of --jobs takes a connection, and one more is needed: raise the limit, or give fewer --jobs."
+                             : "The source must be running and reachable with the connection string given as --source-server.");
     }
 
     [[noreturn]] void throw_stalled(const std::string &others) const

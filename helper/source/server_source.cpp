@@ -9,6 +9,7 @@
 #include "helper/source/wire_format.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace failback {
@@ -199,6 +200,34 @@ std::string ServerSource::slot_problem(const std::string &name, bool create)
 RelationNames ServerSource::relation_names(const std::set<RelationId> &wanted, std::vector<std::string> &notes)
 {
     return read_relation_names(*connection_, options_.connection, wanted, notes);
+}
+
+std::string ServerSource::connection_problem(int more)
+{
+    // A session of ours that has just been closed counts until its process has gone.
+    constexpr int attempts = 20;
+    constexpr std::chrono::milliseconds pause(100);
+    int64_t limit = -1, used = 0;
+    for (int attempt = 0; attempt < attempts; attempt++) {
+        if (attempt > 0)
+            pause_for(pause);
+        // What the server itself counts: no background workers.
+        PgResult result = with_reconnects([&] {
+            return connection_->query(
+                "SELECT r.rolconnlimit, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity AS a"
+                "  WHERE a.usesysid OPERATOR(pg_catalog.=) r.oid"
+                "  AND a.backend_type OPERATOR(pg_catalog.=) ANY ('{client backend,walsender}'::pg_catalog.text[]))"
+                " FROM pg_catalog.pg_roles AS r WHERE r.rolname OPERATOR(pg_catalog.=) SESSION_USER AND NOT r.rolsuper", {}, true);
+        });
+        if (!result)
+            return "";
+        limit = BinaryField(result.get(), 0, 0).int4();
+        used = BinaryField(result.get(), 0, 1).int8();
+        if (limit < 0 || used + more <= limit)
+            return "";
+    }
+    return format("role \"%s\" may have no more than %lld connections to the source and has %lld, but this run would take %d more (see --jobs)",
+                  user().c_str(), static_cast<long long>(limit), static_cast<long long>(used), more);
 }
 
 bool ServerSource::may_replicate()

@@ -37,6 +37,9 @@ public:
     // Why reserve_slot() would fail, as one line, without changing anything; empty if nothing speaks against it.
     std::string slot_problem(const std::string &name, bool create);
 
+    // Why so many connections more cannot be had, as one line, as far as the role's own limit tells; empty if nothing speaks against it.
+    std::string connection_problem(int more);
+
     // Names of these relations, as far as the role may connect to their databases; elsewhere a note says why not.
     RelationNames relation_names(const std::set<RelationId> &wanted, std::vector<std::string> &notes);
 

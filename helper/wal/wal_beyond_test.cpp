@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace failback {
 namespace {
 
@@ -14,7 +16,7 @@ using test::touching;
 class WalBeyond : public testing::Test {
 protected:
     // Where reading from `start_` on comes to an end, and what is found after it.
-    std::optional<Lsn> beyond(std::set<std::string> present = {})
+    std::optional<Lsn> beyond(std::set<std::string> names = {})
     {
         WalOrigin origin{&wal.history(), wal.segment_size(), TestWal::system_identifier};
         WalReader reader(wal, origin);
@@ -23,10 +25,19 @@ protected:
         while (reader.next(record))
             continue;
         end = reader.position();
-        if (present.empty())
+        if (names.empty())
             for (uint64_t segno = 0x100; segno < 0x110; segno++)
-                present.insert(wal_segment_name(wal.history().current(), segno, wal.segment_size()));
-        return find_wal_beyond(wal, origin, end, present);
+                names.insert(wal_segment_name(wal.history().current(), segno, wal.segment_size()));
+        PresentSegments present;
+        present.names = std::move(names);
+        present.read_start = [this](const std::string &name, std::span<unsigned char> bytes) {
+            auto segment = wal.open(TimelineId{static_cast<uint32_t>(std::stoul(name.substr(0, 8), nullptr, 16))},
+                                    std::stoul(name.substr(16), nullptr, 16));
+            if (segment)
+                std::ranges::copy(segment->bytes(0, bytes.size()), bytes.begin());
+            return segment != nullptr;
+        };
+        return find_wal_beyond(wal, origin, end, present, {});
     }
 
     Lsn segment_of(Lsn lsn) const { return Lsn{lsn.value - lsn.value % wal.segment_size()}; }
@@ -99,6 +110,41 @@ TEST_F(WalBeyond, TheFirstPagesOfARecordThatWasNotWritten)
             EXPECT_FALSE(beyond()) << "a page of another place";
         }
     }
+}
+
+// The reader takes it for one that is empty, or left over from earlier.
+TEST_F(WalBeyond, TheFirstPageOfTheLastSegment)
+{
+    for (bool crossing : {false, true}) {
+        TestWal whole;
+        start = whole.append(touching(1));
+        if (crossing)
+            whole.append_sized(70000); // into the next segment
+        else
+            whole.append_switch();
+        Lsn last = segment_of(whole.append(touching(2)));
+        for (int i = 0; i < 5; i++)
+            whole.append_sized(5000);
+        for (int damage = 0; damage < 3; damage++) {
+            wal = whole;
+            if (damage == 0)
+                std::memset(wal.at(last), 0, 8192);
+            else if (damage == 1)
+                wal.at(last)[2] ^= XLP_LONG_HEADER;
+            else
+                wal.at(last)[9] ^= 1; // xlp_pageaddr
+            EXPECT_TRUE(beyond()) << crossing << damage;
+        }
+    }
+}
+
+TEST_F(WalBeyond, APageThatContinuesNothing)
+{
+    wal.append_sized(wal.room_in_page());
+    Lsn next = wal.end();
+    wal.append(touching(2));
+    wal.at(next)[2] |= XLP_FIRST_IS_CONTRECORD;
+    EXPECT_EQ(beyond(), next);
 }
 
 TEST_F(WalBeyond, AMissingSegment)

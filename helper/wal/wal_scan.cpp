@@ -1,7 +1,6 @@
 #include "helper/wal/wal_scan.h"
 
 #include "helper/pg_compat.h"
-#include "helper/wal/wal_beyond.h"
 #include "helper/wal/wal_reader.h"
 
 #include <algorithm>
@@ -220,7 +219,7 @@ WalScanResult scan_wal(SegmentProvider &segments, const WalScanOptions &options)
                                           reader.failure().at.text().c_str(),
                                           std::max(options.at_least, options.start).text().c_str()));
     if (options.present != nullptr && !options.known_end.valid())
-        if (auto beyond = find_wal_beyond(segments, origin, reader.position(), *options.present))
+        if (auto beyond = find_wal_beyond(segments, origin, reader.position(), *options.present, options.progress))
             throw reader.failure_error(format("WAL of the target is damaged or missing at %s, it goes on at %s",
                                               reader.failure().at.text().c_str(), beyond->text().c_str()));
     if (result.end_of_wal > options.divergence)

@@ -4,10 +4,10 @@
 #include "helper/cluster/timeline_history.h"
 #include "helper/wal/block_map.h"
 #include "helper/wal/segment_provider.h"
+#include "helper/wal/wal_beyond.h"
 
 #include <functional>
 #include <optional>
-#include <set>
 #include <string>
 
 namespace failback {
@@ -57,8 +57,8 @@ struct WalScanOptions {
     // must not be before `at_least`.
     Lsn known_end;
     Lsn at_least;
-    // If set: and after which there is no WAL of this history in the segments of these names, see find_wal_beyond().
-    const std::set<std::string> *present = nullptr;
+    // If set: and after which there is no WAL of this history in these segments, see find_wal_beyond().
+    const PresentSegments *present = nullptr;
     std::function<void(Lsn)> progress; // called about once per segment; may throw to cancel
 };
 

@@ -53,7 +53,7 @@ TEST(WalScanEnd, ReportsAGapBeforeTheKnownEnd)
     EXPECT_THROW(scan_wal(wal, options), Error);
     // But it goes on.
     options.at_least = {};
-    std::set<std::string> present = {"000000010000000000000100"};
+    PresentSegments present{{"000000010000000000000100"}, [](const std::string &, std::span<unsigned char>) { return false; }};
     options.present = &present;
     try {
         scan_wal(wal, options);
