@@ -106,10 +106,13 @@ private:
     // The interrupted run needed no source to be completed. What this command asks for beside that may need one.
     void end_without_source(const Error &error)
     {
-        const char *undone = options_.write_recovery_conf && !completion_.earlier_wrote_standby_files() ? "-R"
-                             : !options_.slot.empty() && !completion_.earlier_names_slot(options_.slot) ? "--slot" : nullptr;
-        if (undone != nullptr)
-            throw Error(error.code(), format("the interrupted run is complete, but %s could not be carried out: %s", undone, error.what()),
+        std::string undone;
+        if (options_.write_recovery_conf && !completion_.earlier_wrote_standby_files())
+            undone = "-R could not be carried out";
+        else if (!options_.slot.empty() && !completion_.earlier_names_slot(options_.slot))
+            undone = "whether the slot is there could not be found out";
+        if (!undone.empty())
+            throw Error(error.code(), format("the interrupted run is complete, but %s: %s", undone.c_str(), error.what()),
                         error.detail(), has_signal_file(target_, {}) ? "Run the command again when the source can be reached."
                         : "Run the command again when the source can be reached. Until then do not start a server on the target: it would be"
                           " a second primary.");
@@ -120,7 +123,8 @@ private:
             throw Error(error.code(), format("the interrupted run is complete, but the source cannot be used: %s", error.what()), error.detail(),
                         error.hint());
         summary_.warnings.push_back(format("the interrupted run is complete, but the source could not be asked whether the target is level"
-                                           " with it: %s", error.what()));
+                                           " with it%s: %s", options_.write_recovery_conf ? " (primary_conninfo is what that run wrote)" : "",
+                                           error.what()));
         warn_if_no_standby(context_, {});
         pg_log_info("Done!");
     }
@@ -139,6 +143,7 @@ private:
     void bring_level(Inspection &inspection, Source &source)
     {
         summary_.warnings.clear();
+        summary_.files_replaced = summary_.files_changed = summary_.files_removed = summary_.files_kept = summary_.blocks_replaced = 0;
         std::optional<Difference> difference = finder_.find(inspection, source);
         if (!difference) {
             no_rewind_required(inspection);

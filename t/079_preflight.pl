@@ -102,7 +102,8 @@ truncate($settings, (-s $settings) - length("max_connections = many\n"));
 
 $new->safe_psql('postgres', 'ALTER ROLE failback_user CONNECTION LIMIT 1');
 refused_ok("a limit of connections, @$_", $dir,
-	qr/role "failback_user" may have no more than 1 connections to the source and has 1, but this run would take 1 more|too many connections for role.*--jobs/s, @source, @$_)
+	qr/role "failback_user" may have no more than 1 connections to the source and has 1, but this run would take 1 more|too many connections for role.*--jobs/s,
+	@source, '--timeout=3', @$_)
   for (['-n'], []);
 $new->safe_psql('postgres', 'ALTER ROLE failback_user CONNECTION LIMIT 2');
 ok((run_tool(@source, '-n'))[0], 'a limit of connections that is enough');

@@ -117,7 +117,7 @@ StagedRedo complete_whole_files(const TargetDirectory &target, const std::vector
 
 int connections_for(int64_t bytes, int jobs)
 {
-    return static_cast<int>(std::min<int64_t>(jobs, bytes / bytes_per_request + 1));
+    return static_cast<int>(std::clamp<int64_t>((bytes + bytes_per_request - 1) / bytes_per_request, 1, jobs));
 }
 
 FetchResult fetch_actions(Source &source, const TargetDirectory &target, std::vector<FileAction> &actions,

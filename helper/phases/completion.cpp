@@ -53,7 +53,7 @@ EarlierRun Completion::complete_earlier_run()
 
 bool Completion::earlier_names_slot(const std::string &slot) const
 {
-    return earlier_settings_.find("primary_slot_name = " + quote_setting(slot) + "\n") != std::string::npos;
+    return ("\n" + earlier_settings_).find("\nprimary_slot_name = " + quote_setting(slot) + "\n") != std::string::npos;
 }
 
 void Completion::flush_what_is_kept() const

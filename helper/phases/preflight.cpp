@@ -114,11 +114,13 @@ private:
                                        action.path.c_str(), action.link_target.c_str()));
             return;
         }
+        // As they really are: one may be a link to the other.
+        std::string real = real_path(action.link_target);
         for (const std::string &other : locations_)
-            if (other == action.link_target || other.starts_with(action.link_target + "/") || action.link_target.starts_with(other + "/"))
+            if (other == real || other.starts_with(real + "/") || real.starts_with(other + "/"))
                 problems_.push_back(format("tablespace \"%s\": directory \"%s\" is another tablespace's too", action.path.c_str(),
                                            action.link_target.c_str()));
-        locations_.push_back(action.link_target);
+        locations_.push_back(real);
         if (std::string problem = location_problem(action.link_target); !problem.empty()) {
             problems_.push_back(format("tablespace \"%s\": %s", action.path.c_str(), problem.c_str()));
             return;
@@ -249,7 +251,7 @@ private:
     std::set<std::string> made_; // directories and links, by this plan
     // Where entries are made or removed; by every run in the first three.
     std::set<std::string> directories_ = {"", "global", "pg_wal"};
-    std::vector<std::string> locations_; // of tablespaces to be made
+    std::vector<std::string> locations_; // of tablespaces to be made, resolved
     std::vector<std::string> problems_;
     std::string last_parent_ = "/"; // of the path looked at last: no relative path has it
     bool last_exists_ = false;

@@ -51,7 +51,7 @@ void check_not_the_target(int source_fd, const std::string &path, const std::str
     if (::stat(target_path.c_str(), &target) != 0)
         throw io_error("examine directory", target_path, errno);
     if (source.st_dev == target.st_dev && source.st_ino == target.st_ino)
-        throw Error(ErrorCode::wrong_state, format("source and target are the same directory \"%s\"", path.c_str()), "",
+        throw Error(ErrorCode::invalid_parameter, format("source and target are the same directory \"%s\"", path.c_str()), "",
                     "Name the new primary's data directory with --source-pgdata.");
 }
 
@@ -67,7 +67,7 @@ void check_shares_nothing(const std::string &path, const std::string &target_pat
         struct stat source, target;
         if (::stat((path + "/" + place).c_str(), &source) == 0 && ::stat((target_path + "/" + place).c_str(), &target) == 0 &&
             source.st_dev == target.st_dev && source.st_ino == target.st_ino)
-            throw Error(ErrorCode::wrong_state, format("source and target share the directory \"%s\"", place.c_str()), "",
+            throw Error(ErrorCode::invalid_parameter, format("source and target share the directory \"%s\"", place.c_str()), "",
                         "Give the target's symbolic link a directory of its own.");
     }
 }
