@@ -163,7 +163,7 @@ lie_ok("a tablespace's location that $_->[0]", $_->[2] // qr/"\Q$_->[1]\E" is no
 	[ "lies in another tablespace's", readlink("$target/pg_tblspc/$space") . '/new' ],
 	[ 'is not empty', "$outside/canary/full", qr/directory "\Q$outside\E\/canary\/full" is not empty/ ],
 	[ 'cannot be made', "$outside/canary/none/none", qr/cannot be created/ ],
-	[ 'is a file', "$outside/canary/file", qr/cannot be created/ ]);
+	[ 'is a file', "$outside/canary/file", qr/is not a directory/ ]);
 lie_ok('a file without its directory', $no_server, lists(entry('nowhere/file')));
 lie_ok("a directory where $_ has to be", $no_server, lists(entry($_, 'd'))) for ('standby.signal', 'recovery.signal');
 lie_ok('a file in a directory that is not taken', qr/directory "\Q$target\E\/some\.key" does not exist/,
