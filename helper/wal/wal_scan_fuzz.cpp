@@ -6,6 +6,8 @@
 #include "helper/wal/test_wal.h"
 #include "helper/wal/wal_reader.h"
 
+#include <algorithm>
+
 namespace failback {
 namespace {
 
@@ -116,6 +118,19 @@ void scan(FuzzInput &input, TestWal &wal)
         options.known_end = input.flag() ? wal.end() : take_position(input, wal);
     if (input.flag())
         options.at_least = take_position(input, wal);
+    PresentSegments present;
+    for (uint64_t segment = wal_start.value / wal.segment_size(); segment <= wal.end().value / wal.segment_size() + 1; segment++)
+        for (const TimelineEntry &entry : wal.history().entries)
+            present.names.insert(wal_segment_name(entry.timeline, segment, wal.segment_size()));
+    present.read_start = [&wal](const std::string &name, std::span<unsigned char> start) {
+        auto segment = wal.open(TimelineId{static_cast<uint32_t>(std::stoul(name.substr(0, 8), nullptr, 16))},
+                                std::stoul(name.substr(16), nullptr, 16));
+        if (segment)
+            std::ranges::copy(segment->bytes(0, start.size()), start.begin());
+        return segment != nullptr;
+    };
+    if (input.flag())
+        options.present = &present;
     test::accepts([&] {
         WalScanResult result = scan_wal(wal, options);
         test::fuzz_expect(result.end_of_wal > options.start, "WAL ends after where it was read from");
