@@ -2,6 +2,7 @@
 
 #include "common/path_rules.h"
 #include "common/path_text.h"
+#include "helper/cluster/timeline_history.h"
 #include "helper/source/wire_format.h"
 
 namespace failback {
