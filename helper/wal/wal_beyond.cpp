@@ -12,7 +12,7 @@ namespace failback {
 namespace {
 
 constexpr size_t segment_name_length = 24;
-
+// After so many, memory is given back and progress is told.
 constexpr uint64_t bytes_between_signs = 8 << 20;
 
 class Beyond {
@@ -42,8 +42,9 @@ public:
 private:
     void search_rest(Lsn from)
     {
+        from = Lsn{from.value - from.value % page_size_};
         uint64_t told = 0;
-        for (Lsn page{from.value - from.value % page_size_}; page.value / origin_.segment_size == segno_; page = page + page_size_) {
+        for (Lsn page = from; page.value / origin_.segment_size == segno_; page = page + page_size_) {
             if (header_at(page)) {
                 found_ = page;
                 return;
@@ -52,7 +53,7 @@ private:
                 told += bytes_between_signs;
                 segment_->drop_resident();
                 if (progress_)
-                    progress_(from);
+                    progress_(page);
             }
         }
     }
